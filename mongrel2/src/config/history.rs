@@ -1,0 +1,78 @@
+//! The audit log: who changed what, when and why.  It lies in the database beside the configuration and is
+//! never emptied, neither by `m2sh init` nor by `m2sh load`.
+
+use rusqlite::{Transaction, params};
+use serde::Serialize;
+
+use super::store::{Database, StoreError};
+
+/// What is to be written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// The user's name.
+    pub who: String,
+    /// What was done: the name of a command, or what a `commit` is about.
+    pub what: String,
+    /// The machine's name.
+    pub location: String,
+    /// The command line.
+    pub how: String,
+    /// The reason; `command` for a command that was given none.
+    pub why: String,
+}
+
+/// What has been written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Logged {
+    /// Number of the entry.
+    pub id: i64,
+    /// The user's name.
+    pub who: String,
+    /// What was done.
+    pub what: String,
+    /// The machine's name.
+    pub location: String,
+    /// UTC, as SQLite writes it: `2010-07-18 04:14:53`.
+    pub happened_at: String,
+    /// The command line.
+    pub how: String,
+    /// The reason.
+    pub why: String,
+}
+
+/// Writes an entry, now.
+///
+/// # Errors
+/// What SQLite says.
+pub fn record(transaction: &Transaction<'_>, entry: &Entry) -> Result<(), StoreError> {
+    let Entry { who, what, location, how, why } = entry;
+    transaction.execute(
+        "INSERT INTO log (who, what, location, how, why) VALUES (?, ?, ?, ?, ?)",
+        params![who, what, location, how, why],
+    )?;
+    Ok(())
+}
+
+impl Database {
+    /// All entries, the oldest first.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn log(&self) -> Result<Vec<Logged>, StoreError> {
+        let text = |column| format!("coalesce(CAST({column} AS TEXT), '')");
+        let columns = ["who", "what", "location", "happened_at", "how", "why"].map(text).join(", ");
+        let mut statement = self.connection().prepare(&format!("SELECT id, {columns} FROM log ORDER BY id"))?;
+        let rows = statement.query_map([], |row| {
+            Ok(Logged {
+                id: row.get(0)?,
+                who: row.get(1)?,
+                what: row.get(2)?,
+                location: row.get(3)?,
+                happened_at: row.get(4)?,
+                how: row.get(5)?,
+                why: row.get(6)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}

@@ -1,0 +1,25 @@
+//! The configuration: from plain values to checked ones, and to SQLite and back.
+
+pub mod check;
+pub mod history;
+mod mimetypes;
+pub mod settings;
+pub mod store;
+pub mod tree;
+
+pub use check::{Checked, Place, Problem, Severity, check};
+pub use mimetypes::default_mimetypes;
+pub use settings::Settings;
+pub use store::Database;
+pub use tree::{Config, Dir, Handler, Host, Protocol, Proxy, Route, Server, Target};
+
+/// The known word that is most like `word`, if one is close enough to be meant: "did you mean".
+pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let word = word.to_ascii_lowercase();
+    known
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.to_ascii_lowercase()), candidate))
+        .filter(|(distance, candidate)| *distance * 3 <= candidate.len().max(3))
+        .min()
+        .map(|(_, candidate)| candidate)
+}

@@ -1,0 +1,181 @@
+//! The settings: every name that means something, its default, and the values in force.
+//!
+//! The names are those of the manual's section 3.10 and of later versions of the original.  Values are text
+//! in the database; here they become numbers, once, when a configuration is checked.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A setting that may be given.
+#[derive(Debug, Clone, Copy)]
+pub struct Known {
+    /// Its key.
+    pub name: &'static str,
+    /// What it may be, and what happens with it.
+    pub kind: Kind,
+}
+
+/// What becomes of a setting's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A number from `min` to `max`; `default` if it isn't given.
+    Number {
+        /// In force if the setting isn't given.
+        default: u64,
+        /// The lowest value.
+        min: u64,
+        /// The highest value.
+        max: u64,
+    },
+    /// Accepted because configurations in the field have it; it changes nothing, and this is why.
+    NoEffect(&'static str),
+}
+
+const COROUTINES: &str = "there are no coroutines whose stacks could be sized";
+const SUPERPOLL: &str = "the kernel's epoll needs no tuning";
+const LATER: &str = "this version of mongrel2 does not have what it would change";
+
+const fn number(name: &'static str, default: u64, min: u64, max: u64) -> Known {
+    Known { name, kind: Kind::Number { default, min, max } }
+}
+
+const fn no_effect(name: &'static str, why: &'static str) -> Known {
+    Known { name, kind: Kind::NoEffect(why) }
+}
+
+/// All settings, sorted by name.
+pub const KNOWN: &[Known] = &[
+    no_effect("certdir", LATER),
+    no_effect("control_port", LATER),
+    number("disable.access_logging", 0, 0, 1),
+    no_effect("download.flow_control", LATER),
+    number("handler.wait", 10, 0, 3600),
+    number("limits.buffer_size", 16 * 1024, 1024, 1024 * 1024),
+    no_effect("limits.client_read_retries", LATER),
+    no_effect("limits.connection_stack_size", COROUTINES),
+    number("limits.content_length", 20 * 1024, 0, 1 << 30),
+    no_effect("limits.dir_max_path", "paths may be as long as limits.url_path allows"),
+    no_effect("limits.dir_send_buffer", "the kernel sends files"),
+    no_effect("limits.fdtask_stack", COROUTINES),
+    number("limits.handler_queue", 1000, 1, 1_000_000),
+    no_effect("limits.handler_stack", COROUTINES),
+    number("limits.handler_targets", 128, 1, 65_536),
+    number("limits.header_count", 128, 8, 1280),
+    no_effect("limits.host_name", "host names are bounded by limits.buffer_size"),
+    no_effect("limits.kill_limit", LATER),
+    no_effect("limits.mime_ext_len", "extensions may have any length"),
+    no_effect("limits.min_ping", LATER),
+    no_effect("limits.min_read_rate", LATER),
+    no_effect("limits.min_write_rate", LATER),
+    no_effect("limits.proxy_read_retries", LATER),
+    no_effect("limits.proxy_read_retry_warn", LATER),
+    no_effect("limits.tick_timer", LATER),
+    number("limits.url_path", 256, 16, 64 * 1024),
+    number("no_clobber_xff", 0, 0, 1),
+    no_effect("request.relaxed", LATER),
+    no_effect("server.daemonize", LATER),
+    number("server.drain_timeout", 10, 0, 3600),
+    number("server.workers", 0, 0, 1024),
+    no_effect("ssl.verify_optional", LATER),
+    no_effect("ssl.verify_required", LATER),
+    no_effect("ssl_ciphers", LATER),
+    no_effect("superpoll.hot_dividend", SUPERPOLL),
+    no_effect("superpoll.max_fd", SUPERPOLL),
+    no_effect("upload.stream", LATER),
+    no_effect("upload.temp_store", LATER),
+    no_effect("upload.temp_store_mode", LATER),
+    number("zeromq.threads", 1, 1, 64),
+];
+
+/// The setting of that name.
+pub fn known(name: &str) -> Option<&'static Known> {
+    KNOWN.binary_search_by_key(&name, |known| known.name).ok().map(|index| &KNOWN[index])
+}
+
+/// Reads a value: a decimal number, or a product of them as the manual writes it (`20 * 1024`).
+pub fn parse_number(text: &str) -> Option<u64> {
+    text.split('*').try_fold(1u64, |product, factor| product.checked_mul(factor.trim().parse().ok()?))
+}
+
+/// The values in force, as the server uses them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// `disable.access_logging`: whether no access log is written.
+    pub no_access_log: bool,
+    /// `handler.wait`, seconds: how long a request waits for a handler to connect before it gets 503.
+    pub handler_wait: Duration,
+    /// `limits.buffer_size`, bytes: the longest request head.
+    pub buffer_size: usize,
+    /// `limits.content_length`, bytes: the longest request body.
+    pub content_length: u64,
+    /// `limits.handler_queue`: how many messages wait for a handler to connect.
+    pub handler_queue: usize,
+    /// `limits.handler_targets`: how many connections one reply may address.
+    pub handler_targets: usize,
+    /// `limits.header_count`: how many headers a request may have.
+    pub header_count: usize,
+    /// `limits.url_path`, bytes: the longest path, without its query.
+    pub url_path: usize,
+    /// `no_clobber_xff`: whether a client's X-Forwarded-For is passed on.
+    pub no_clobber_xff: bool,
+    /// `server.drain_timeout`, seconds: how long answers in progress may take when the server stops.
+    pub drain_timeout: Duration,
+    /// `server.workers`: how many threads serve; 0 is one per core.
+    pub workers: usize,
+    /// `zeromq.threads`: how many threads ZeroMQ uses for I/O.
+    pub zeromq_threads: i32,
+}
+
+impl Settings {
+    /// Takes the values that are given and valid, and defaults for the others.
+    pub fn new(given: &BTreeMap<String, String>) -> Self {
+        let number = |name: &str| {
+            let Some(Known { kind: Kind::Number { default, min, max }, .. }) = known(name) else {
+                unreachable!("`{name}` is a number in KNOWN");
+            };
+            let value = given.get(name).and_then(|text| parse_number(text));
+            value.filter(|value| (min..=max).contains(&value)).unwrap_or(*default)
+        };
+        let size = |name: &str| usize::try_from(number(name)).expect("KNOWN bounds it");
+        Self {
+            no_access_log: number("disable.access_logging") == 1,
+            handler_wait: Duration::from_secs(number("handler.wait")),
+            buffer_size: size("limits.buffer_size"),
+            content_length: number("limits.content_length"),
+            handler_queue: size("limits.handler_queue"),
+            handler_targets: size("limits.handler_targets"),
+            header_count: size("limits.header_count"),
+            url_path: size("limits.url_path"),
+            no_clobber_xff: number("no_clobber_xff") == 1,
+            drain_timeout: Duration::from_secs(number("server.drain_timeout")),
+            workers: size("server.workers"),
+            zeromq_threads: i32::try_from(number("zeromq.threads")).expect("KNOWN bounds it"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_is_sorted() {
+        assert!(KNOWN.is_sorted_by_key(|known| known.name));
+    }
+
+    #[test]
+    fn numbers() {
+        assert_eq!(parse_number("20480"), Some(20480));
+        assert_eq!(parse_number("20 * 1024"), Some(20480));
+        for text in ["", "x", "-1", "1.5", "2 *", "99999999999 * 99999999999"] {
+            assert_eq!(parse_number(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_given_counts_and_what_is_not_is_the_default() {
+        let given = BTreeMap::from([("limits.url_path".to_owned(), "1024".to_owned())]);
+        let settings = Settings::new(&given);
+        assert_eq!((settings.url_path, settings.buffer_size), (1024, 16 * 1024));
+    }
+}

@@ -1,0 +1,191 @@
+//! The configuration as plain values.
+//!
+//! A field has the name of its column in `schema.sql`, which is also its key in a Rhai script and its word
+//! in the manual.  Nothing is checked here: numbers may be out of range and names may refer to nothing
+//! until [`check`](super::check::check) has looked.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// Everything that one configuration database holds, the log and the statistics excepted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Config {
+    /// The servers, in the order of their rows.
+    pub servers: Vec<Server>,
+    /// Settings by name; see [`settings`](super::settings) for the ones that mean something.
+    pub settings: BTreeMap<String, String>,
+    /// Media types by file extension; the extension starts with its dot.
+    pub mimetypes: BTreeMap<String, String>,
+}
+
+/// One listening server process (the manual, section 3.4.1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Server {
+    /// Names the server among all others: letters, digits and `-`.
+    pub uuid: String,
+    /// Path under `chroot`.
+    pub access_log: String,
+    /// Path under `chroot`.
+    pub error_log: String,
+    /// 0 errors, 1 and warnings, 2 and information, 3 and debugging.
+    pub error_log_level: i64,
+    /// The directory that holds everything the server may see.
+    pub chroot: String,
+    /// Path under `chroot`.
+    pub pid_file: String,
+    /// ZeroMQ address of the control port; empty for the setting of that name.
+    pub control_port: String,
+    /// Name of the host that answers when no other matches.
+    pub default_host: String,
+    /// What operators call the server.
+    pub name: String,
+    /// IPv4 or IPv6 address to listen on.
+    pub bind_addr: String,
+    /// TCP port to listen on.
+    pub port: i64,
+    /// Whether the port speaks TLS.
+    pub use_ssl: bool,
+    /// The hosts, in the order of their rows.
+    pub hosts: Vec<Host>,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            uuid: String::new(),
+            access_log: String::new(),
+            error_log: String::new(),
+            error_log_level: 2,
+            chroot: "/var/www".into(),
+            pid_file: String::new(),
+            control_port: String::new(),
+            default_host: String::new(),
+            name: String::new(),
+            bind_addr: "0.0.0.0".into(),
+            port: 0,
+            use_ssl: false,
+            hosts: Vec::new(),
+        }
+    }
+}
+
+/// A virtual host of a server (the manual, section 3.4.2).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Host {
+    /// Whether the host answers 503 instead of serving.
+    pub maintenance: bool,
+    /// What the configuration calls the host.
+    pub name: String,
+    /// Matched from the end of the `Host:` header.
+    pub matching: String,
+    /// The routes, in the order of their rows.
+    pub routes: Vec<Route>,
+}
+
+/// A path and the target of the requests that match it (the manual, section 3.4.3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Route {
+    /// A prefix, or a prefix and a pattern that starts at the first `(`.
+    pub path: String,
+    /// Whether `path` is matched from the end: a pattern, then a suffix.
+    pub reversed: bool,
+    /// Who answers.
+    #[serde(flatten)]
+    pub target: Target,
+}
+
+/// What a route leads to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "target_type", rename_all = "lowercase")]
+pub enum Target {
+    /// Files.
+    Dir(Dir),
+    /// An HTTP server elsewhere.
+    Proxy(Proxy),
+    /// Programs that speak the handler protocol over ZeroMQ.
+    Handler(Handler),
+}
+
+impl Target {
+    /// The value of the column `target_type`.
+    pub fn target_type(&self) -> &'static str {
+        match self {
+            Self::Dir(_) => "dir",
+            Self::Proxy(_) => "proxy",
+            Self::Handler(_) => "handler",
+        }
+    }
+}
+
+/// Serves files below a directory (the manual, section 3.4.4); table `directory`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Dir {
+    /// Path under the server's `chroot`.
+    pub base: String,
+    /// Served for a path that ends in `/`.
+    pub index_file: String,
+    /// Media type of files whose extension is unknown.
+    pub default_ctype: String,
+    /// For how many seconds clients may keep an answer without asking again.
+    pub cache_ttl: i64,
+}
+
+/// An HTTP upstream (the manual, section 3.4.5).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Proxy {
+    /// Name or address.
+    pub addr: String,
+    /// TCP port.
+    pub port: i64,
+}
+
+/// A pair of ZeroMQ addresses that handlers connect to (the manual, section 3.4.6).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Handler {
+    /// Address that the server binds to send requests (PUSH).
+    pub send_spec: String,
+    /// First word of each request message.
+    pub send_ident: String,
+    /// Address that the server binds to receive replies (SUB).
+    pub recv_spec: String,
+    /// Subscription of the receiving socket; empty for everything.
+    pub recv_ident: String,
+    /// Whether replies to JSON and XML sockets go out as they are, not base64-encoded.
+    pub raw_payload: bool,
+    /// How request headers are written.
+    pub protocol: Protocol,
+}
+
+/// The form of the headers in a request message.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// A JSON object in a netstring.
+    #[default]
+    Json,
+    /// A tnetstring dictionary.
+    Tnetstring,
+}
+
+impl Protocol {
+    /// The value of the column `protocol`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Tnetstring => "tnetstring",
+        }
+    }
+}
+
+impl std::str::FromStr for Protocol {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "json" | "" => Ok(Self::Json),
+            "tnetstring" => Ok(Self::Tnetstring),
+            other => Err(format!("`{other}` is neither `json` nor `tnetstring`")),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! What every program of the toolchain shares: the configuration model, the message formats and the
+//! library for handler authors.
+//!
+//! * [`config`]: plain values ([`config::tree`]), their check ([`config::check`]), their SQLite form
+//!   ([`config::store`]) and the audit log beside them ([`config::history`]).
+//! * [`pattern`] and [`route`]: which target a path gets.  Pure: no I/O, no clock.
+//! * [`wire`]: the bytes exchanged with handlers, each format rendered and parsed in one file.  Pure.
+//! * [`handler`]: write a handler in Rust.
+
+pub mod config;
+pub mod handler;
+pub mod pattern;
+pub mod route;
+pub mod wire;

@@ -1,0 +1,8 @@
+//! The bytes that server and handlers exchange, and the strings they are made of.
+//!
+//! Each format is rendered and parsed in the same file.  Nothing here does I/O.
+
+pub mod netstring;
+pub mod reply;
+pub mod request;
+pub mod tnetstring;

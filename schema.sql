@@ -1,0 +1,85 @@
+-- The configuration database of mongrel2: the model that m2sh writes and the server reads.
+--
+-- It is an interface.  Programs in other languages read and write these tables with plain SQL, so that
+-- names, types and defaults stay as they are; new columns come with a default.
+-- `PRAGMA user_version` is 0 in databases of the original tool and 1 in ours.
+
+CREATE TABLE server (id INTEGER PRIMARY KEY,
+    uuid TEXT,                              -- names the server: letters, digits, '-'
+    access_log TEXT,                        -- path under chroot
+    error_log TEXT,                         -- path under chroot
+    error_log_level INTEGER DEFAULT 2,      -- 0 errors, 1 + warnings, 2 + information, 3 + debugging
+    chroot TEXT DEFAULT '/var/www',
+    pid_file TEXT,                          -- path under chroot
+    control_port TEXT DEFAULT '',           -- ZeroMQ address; '' is the setting control_port
+    default_host TEXT,                      -- name of the host for requests that no host matches
+    name TEXT DEFAULT '',
+    bind_addr TEXT DEFAULT '0.0.0.0',       -- IPv4 or IPv6 address
+    port INTEGER,
+    use_ssl INTEGER DEFAULT 0);
+
+CREATE TABLE host (id INTEGER PRIMARY KEY,
+    server_id INTEGER,
+    maintenance BOOLEAN DEFAULT 0,
+    name TEXT,
+    matching TEXT);                         -- matched from the end of the Host header
+
+CREATE TABLE route (id INTEGER PRIMARY KEY,
+    path TEXT,                              -- prefix, or prefix and a pattern from the first '('
+    reversed BOOLEAN DEFAULT 0,             -- matched from the end of the path
+    host_id INTEGER,
+    target_id INTEGER,
+    target_type TEXT);                      -- 'dir', 'proxy' or 'handler'
+
+CREATE TABLE handler (id INTEGER PRIMARY KEY,
+    send_spec TEXT,                         -- ZeroMQ address of the PUSH socket: requests
+    send_ident TEXT,                        -- first word of each message
+    recv_spec TEXT,                         -- ZeroMQ address of the SUB socket: replies
+    recv_ident TEXT,                        -- subscription; '' is everything
+    raw_payload INTEGER DEFAULT 0,
+    protocol TEXT DEFAULT 'json');          -- 'json' or 'tnetstring'
+
+CREATE TABLE proxy (id INTEGER PRIMARY KEY,
+    addr TEXT,
+    port INTEGER);
+
+CREATE TABLE directory (id INTEGER PRIMARY KEY,
+    base TEXT,                              -- path under chroot
+    index_file TEXT,
+    default_ctype TEXT,
+    cache_ttl INTEGER DEFAULT 0);           -- seconds
+
+CREATE TABLE setting (id INTEGER PRIMARY KEY,
+    key TEXT,
+    value TEXT);
+
+CREATE TABLE mimetype (id INTEGER PRIMARY KEY,
+    mimetype TEXT,
+    extension TEXT);                        -- with its dot
+
+CREATE TABLE filter (id INTEGER PRIMARY KEY,
+    server_id INTEGER,
+    name TEXT,
+    settings TEXT);
+
+CREATE TABLE statistic (id SERIAL,
+    other_type TEXT,
+    other_id INTEGER,
+    name TEXT,
+    sum REAL,
+    sumsq REAL,
+    n INTEGER,
+    min REAL,
+    max REAL,
+    mean REAL,
+    sd REAL,
+    PRIMARY KEY (other_type, other_id, name));
+
+-- Who changed what, when and why.  It survives `m2sh init` and `m2sh load`.
+CREATE TABLE log (id INTEGER PRIMARY KEY,
+    who TEXT,
+    what TEXT,
+    location TEXT,
+    happened_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,    -- UTC
+    how TEXT,
+    why TEXT);
