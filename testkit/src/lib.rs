@@ -1,0 +1,20 @@
+//! What the tests of several crates need.
+//!
+//! * [`python()`] and [`node()`]: interpreters with the packages that the examples use, set up once under
+//!   `target/`; `None`, and a word on stderr, where they can't be had.
+//! * [`Process`]: a child that ends with its test.  [`FakeServer`]: the server's side of the handler protocol.
+//! * [`wait`]: for a condition, a port, a message; never for a length of time.
+//!
+//! Everything panics on failure: a test has no better use for an error.
+
+mod node;
+mod process;
+mod python;
+mod server;
+mod setup;
+pub mod wait;
+
+pub use node::{Node, node};
+pub use process::Process;
+pub use python::python;
+pub use server::FakeServer;
