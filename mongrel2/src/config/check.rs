@@ -147,6 +147,18 @@ pub struct Problem {
     pub hint: Option<String>,
 }
 
+impl Problem {
+    /// Place, message and hint in one line, for whoever has no script to point at.
+    pub fn describe(&self, config: &Config) -> String {
+        let hint = self.hint.as_ref().map_or_else(String::new, |hint| format!(" ({hint})"));
+        match self.place {
+            // These messages name their place.
+            Place::Config | Place::Setting(_) | Place::Mimetype(_) => format!("{}{hint}", self.message),
+            _ => format!("{}: {}{hint}", self.place.describe(config), self.message),
+        }
+    }
+}
+
 /// Checks a whole configuration.
 ///
 /// On success there may still be problems, of severities below [`Severity::Error`], sorted by place.
@@ -419,7 +431,7 @@ impl Checker {
             Some(Kind::Number { default, min, max }) => {
                 let number = settings::parse_number(value);
                 if !number.is_some_and(|number| (min..=max).contains(&number)) {
-                    let message = format!("`{value}` is not a number from {min} to {max}");
+                    let message = format!("the setting `{name}` is `{value}`, not a number from {min} to {max}");
                     *self.error(&place, "", message) = Some(format!("the default is {default}"));
                 }
             }
@@ -433,7 +445,7 @@ impl Checker {
                 Some(format!("did you mean `.{extension}`?"));
         }
         if !mimetype.contains('/') || mimetype.chars().any(char::is_control) {
-            self.error(&place, "", format!("`{mimetype}` is not a media type"));
+            self.error(&place, "", format!("the extension `{extension}` has `{mimetype}`, which is not a media type"));
         }
     }
 }

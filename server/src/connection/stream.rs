@@ -1,0 +1,245 @@
+//! The socket of a connection and the bytes that have come but haven't been looked at.
+
+use std::io;
+use std::time::Duration;
+
+use mongrel2::config::Settings;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+
+use super::chunked::{Decoder, Step};
+use super::head::{self, Framing, Parsed};
+use super::request::{Refusal, Request};
+use crate::target::directory::Served;
+
+/// How much is read at once into a body.
+const PIECE: usize = 64 * 1024;
+
+/// How much one call of sendfile(2) may take before other connections get their turn.
+const FILE_PIECE: usize = 1024 * 1024;
+
+/// A client's socket.
+pub(super) struct Stream {
+    socket: TcpStream,
+    /// Bytes behind the last request.
+    rest: Vec<u8>,
+    /// Whether bytes wait in the kernel that tokio has been told to forget.
+    unread: bool,
+    /// Whether a silent client has been asked for a sign of life.
+    probed: bool,
+}
+
+impl Stream {
+    pub(super) fn new(socket: TcpStream) -> Self {
+        // It only costs speed if this fails.
+        let _ = socket.set_nodelay(true);
+        Self { socket, rest: Vec::new(), unread: false, probed: false }
+    }
+
+    /// Whether bytes behind the last request are there.
+    pub(super) fn has_bytes(&self) -> bool {
+        self.unread || !self.rest.is_empty()
+    }
+
+    /// Waits until something can be read; gives whether the socket still works.
+    pub(super) async fn readable(&self) -> bool {
+        self.has_bytes() || self.socket.readable().await.is_ok()
+    }
+
+    /// Reads a request's head; `buffer` is an empty one to read into.
+    pub(super) async fn read_head(&mut self, mut buffer: Vec<u8>, settings: &Settings) -> Result<Request, Refusal> {
+        buffer.append(&mut self.rest);
+        loop {
+            if !buffer.is_empty()
+                && let Parsed::Complete(head) = head::parse(&buffer, settings)?
+            {
+                self.rest = buffer.split_off(head.length);
+                return Ok(Request { bytes: buffer, head, body: Vec::new() });
+            }
+            buffer.reserve(1024);
+            self.read(&mut buffer).await?;
+        }
+    }
+
+    /// Reads a request's body of at most `limit` bytes.
+    pub(super) async fn read_body(&mut self, request: &mut Request, limit: u64) -> Result<(), Refusal> {
+        if matches!(request.head.framing, Framing::Length(length) if length > limit) {
+            return Err(too_large());
+        }
+        if request.head.expects_continue {
+            self.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.map_err(|_| Refusal::Gone)?;
+        }
+        let mut bytes = std::mem::take(&mut self.rest);
+        match request.head.framing {
+            Framing::Length(length) => {
+                let length = usize::try_from(length).map_err(|_| too_large())?;
+                bytes.reserve_exact(length.saturating_sub(bytes.len()).min(PIECE));
+                while bytes.len() < length {
+                    self.read_piece(&mut bytes).await?;
+                }
+                self.rest = bytes.split_off(length);
+                request.body = bytes;
+            }
+            Framing::Chunked => request.body = self.read_chunks(bytes, limit).await?,
+        }
+        Ok(())
+    }
+
+    async fn read_chunks(&mut self, mut bytes: Vec<u8>, limit: u64) -> Result<Vec<u8>, Refusal> {
+        let (mut decoder, mut body, mut start) = (Decoder::new(), Vec::new(), 0);
+        loop {
+            match decoder.next(&bytes, start)? {
+                Step::Data(range) => {
+                    if (body.len() + range.len()) as u64 > limit {
+                        return Err(too_large());
+                    }
+                    start = range.end;
+                    body.extend_from_slice(&bytes[range]);
+                }
+                Step::End(at) => {
+                    self.rest = bytes.split_off(at);
+                    return Ok(body);
+                }
+                Step::More => {
+                    bytes.clear();
+                    start = 0;
+                    self.read_piece(&mut bytes).await?;
+                }
+            }
+        }
+    }
+
+    async fn read_piece(&mut self, bytes: &mut Vec<u8>) -> Result<(), Refusal> {
+        bytes.reserve(PIECE.min(bytes.len().max(4096)));
+        self.read(bytes).await
+    }
+
+    /// Reads what is there, or waits for it.
+    async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<(), Refusal> {
+        if std::mem::take(&mut self.unread) {
+            match rustix::io::read(&self.socket, rustix::buffer::spare_capacity(buffer)) {
+                Ok(0) => return Err(Refusal::Gone),
+                Ok(_) => {
+                    // More may be left behind: tokio will not tell.
+                    self.unread = buffer.len() == buffer.capacity();
+                    return Ok(());
+                }
+                Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
+                Err(_) => return Err(Refusal::Gone),
+            }
+        }
+        loop {
+            match self.try_read(buffer) {
+                Ok(0) => return Err(Refusal::Gone),
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.socket.readable().await.map_err(|_| Refusal::Gone)?;
+                }
+                Err(_) => return Err(Refusal::Gone),
+            }
+        }
+    }
+
+    /// Reads once.  A read that leaves room has taken everything that was there, so that tokio may wait for the
+    /// next event: the read that would find nothing is saved.
+    fn try_read(&self, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        let mut all = None;
+        let room = buffer.capacity() - buffer.len();
+        let read = || match rustix::io::read(&self.socket, rustix::buffer::spare_capacity(buffer))? {
+            size if size > 0 && size < room => {
+                all = Some(size);
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+            size => Ok(size),
+        };
+        let result = self.socket.try_io(Interest::READABLE, read);
+        all.map_or(result, Ok)
+    }
+
+    /// Waits until the client has left while it waits for its answer.
+    ///
+    /// Nothing is read: the next request stays where it is.  A client that has closed its sending half may
+    /// still want the answer, and looks like one that has left.  `may_wait` says that it is given the benefit
+    /// of the doubt; `may_probe` that it may be sent an interim answer (RFC 9110, section 15.2), which one that
+    /// has left refuses at once.
+    pub(super) async fn gone(&mut self, may_probe: bool, may_wait: bool) {
+        loop {
+            match self.socket.ready(Interest::READABLE).await {
+                Ok(ready) if !ready.is_read_closed() => {
+                    self.unread = true;
+                    let forget = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+                    let _ = self.socket.try_io(Interest::READABLE, forget);
+                }
+                Ok(_) if may_wait => break,
+                _ => return,
+            }
+        }
+        self.unread = true;
+        if may_probe && !self.probed {
+            self.probed = true;
+            if self.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.is_err() {
+                return;
+            }
+        }
+        let _ = self.socket.ready(Interest::ERROR).await;
+    }
+
+    pub(super) async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.socket.try_write(bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => bytes = &bytes[written..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.socket.writable().await?,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a head and a small file at once.
+    pub(super) async fn write_with_file(&self, mut head: Vec<u8>, served: &Served) -> io::Result<()> {
+        let size = usize::try_from(served.size).map_err(io::Error::other)?;
+        let end = head.len() + size;
+        head.reserve_exact(size);
+        while head.len() < end {
+            let room = rustix::buffer::spare_capacity(&mut head);
+            if rustix::io::read(&served.file, room)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        // A file that grew meanwhile is sent as it was.
+        self.write_all(&head[..end]).await
+    }
+
+    /// Writes a head, and lets the kernel send a large file.
+    pub(super) async fn write_and_send_file(&self, head: &[u8], served: &Served) -> io::Result<()> {
+        self.write_all(head).await?;
+        let (mut offset, end) = (0, served.size);
+        while offset < end {
+            let piece = usize::try_from(end - offset).unwrap_or(FILE_PIECE).min(FILE_PIECE);
+            let send = || Ok(rustix::fs::sendfile(&self.socket, &served.file, Some(&mut offset), piece)?);
+            if self.socket.async_io(Interest::WRITABLE, send).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Says that nothing more will come, and lets the client finish.
+    pub(super) async fn linger(&mut self, longest: Duration) {
+        if rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Write).is_err() {
+            return;
+        }
+        let drain = async {
+            let mut bytes = Vec::with_capacity(PIECE);
+            while self.read(&mut bytes).await.is_ok() {
+                bytes.clear();
+            }
+        };
+        let _ = tokio::time::timeout(longest, drain).await;
+    }
+}
+
+fn too_large() -> Refusal {
+    Refusal::Bad { status: 413, reason: "the body is longer than limits.content_length".into() }
+}

@@ -1,0 +1,160 @@
+//! What is served: hosts, routes and targets, built whole from a checked configuration.
+//!
+//! A site is never changed.  A reload builds the next one beside it, takes over the handler sockets that
+//! stay, and swaps; if anything fails on the way, the old one has never been touched.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mongrel2::config::{self, Checked, Settings};
+use mongrel2::route::{Found, Hosts, Routes};
+
+use crate::target::Target;
+use crate::target::directory::Directory;
+use crate::target::handler::{Dispatch, Handler, Inlet, SocketError, Sockets};
+
+/// Everything that requests are answered from.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) settings: Settings,
+    hosts: Hosts<Arc<Host>>,
+    default_host: Arc<Host>,
+    mimetypes: HashMap<String, String>,
+    inlets: Vec<Receiver>,
+}
+
+/// A virtual host.
+#[derive(Debug)]
+pub(crate) struct Host {
+    pub(crate) name: String,
+    pub(crate) maintenance: bool,
+    pub(crate) routes: Routes<Target>,
+}
+
+/// A handler's receiving address, what is subscribed to, and who replies there.
+#[derive(Debug)]
+struct Receiver {
+    inlet: Arc<Inlet>,
+    subscriptions: Vec<String>,
+    senders: Vec<Arc<Dispatch>>,
+}
+
+impl Site {
+    /// Builds the site of a server.
+    ///
+    /// # Errors
+    /// A handler address that can't be bound.
+    pub(crate) fn build(
+        checked: &Checked,
+        server: &config::Server,
+        sockets: &mut Sockets,
+    ) -> Result<Self, SocketError> {
+        let mut builder = Builder { settings: checked.settings(), sockets, handlers: Vec::new(), inlets: Vec::new() };
+        let mut hosts = Vec::new();
+        for host in &server.hosts {
+            hosts.push((host, Arc::new(builder.host(host)?)));
+        }
+        let default = hosts.iter().find(|(host, _)| host.name == server.default_host).expect("checked");
+        Ok(Self {
+            settings: checked.settings().clone(),
+            default_host: Arc::clone(&default.1),
+            hosts: Hosts::new(hosts.iter().map(|(host, built)| (host.parsed_matching(), Arc::clone(built)))),
+            mimetypes: checked.config().mimetypes.clone().into_iter().collect(),
+            inlets: builder.inlets,
+        })
+    }
+
+    /// Puts the site into effect for what handlers send.
+    pub(crate) fn activate(&self) {
+        for Receiver { inlet, subscriptions, senders } in &self.inlets {
+            inlet.serve(subscriptions.clone(), senders.clone());
+        }
+    }
+
+    /// The host for a `Host:` header without its port.
+    pub(crate) fn host(&self, name: Option<&[u8]>) -> &Arc<Host> {
+        name.and_then(|name| self.hosts.find(name)).unwrap_or(&self.default_host)
+    }
+
+    /// The media type of an extension, which starts with its dot.
+    pub(crate) fn mimetype(&self, extension: &str) -> Option<&str> {
+        self.mimetypes.get(extension).map(String::as_str)
+    }
+}
+
+struct Builder<'a> {
+    settings: &'a Settings,
+    sockets: &'a mut Sockets,
+    handlers: Vec<(config::Handler, Arc<Handler>)>,
+    inlets: Vec<Receiver>,
+}
+
+impl Builder<'_> {
+    fn host(&mut self, host: &config::Host) -> Result<Host, SocketError> {
+        let mut rules = Vec::new();
+        for route in &host.routes {
+            rules.push((route.parsed_path(), self.target(&route.target)?));
+        }
+        Ok(Host { name: host.name.clone(), maintenance: host.maintenance, routes: Routes::new(rules) })
+    }
+
+    fn target(&mut self, target: &config::Target) -> Result<Target, SocketError> {
+        match target {
+            config::Target::Dir(dir) => Ok(Target::Directory(Arc::new(directory(dir)))),
+            config::Target::Proxy(_) => Ok(Target::Proxy),
+            config::Target::Handler(handler) => Ok(Target::Handler(self.handler(handler)?)),
+        }
+    }
+
+    fn handler(&mut self, config: &config::Handler) -> Result<Arc<Handler>, SocketError> {
+        if let Some((_, handler)) = self.handlers.iter().find(|(known, _)| known == config) {
+            return Ok(Arc::clone(handler));
+        }
+        let handler = Arc::new(self.sockets.handler(config, self.settings)?);
+        self.handlers.push((config.clone(), Arc::clone(&handler)));
+        self.receive(&handler, &config.recv_ident);
+        Ok(handler)
+    }
+
+    fn receive(&mut self, handler: &Handler, subscription: &str) {
+        let known = self.inlets.iter_mut().find(|receiver| Arc::ptr_eq(&receiver.inlet, &handler.inlet));
+        let senders = vec![Arc::clone(&handler.dispatch)];
+        match known {
+            Some(receiver) => {
+                receiver.subscriptions.push(subscription.to_owned());
+                receiver.senders.extend(senders);
+            }
+            None => self.inlets.push(Receiver {
+                inlet: Arc::clone(&handler.inlet),
+                subscriptions: vec![subscription.to_owned()],
+                senders,
+            }),
+        }
+    }
+}
+
+fn directory(dir: &config::Dir) -> Directory {
+    Directory {
+        base: under_chroot(&dir.base),
+        index_file: dir.index_file.clone(),
+        default_ctype: dir.default_ctype.clone(),
+        cache_ttl: Duration::from_secs(u64::try_from(dir.cache_ttl).expect("checked")),
+    }
+}
+
+/// A path of the configuration as seen from the chroot, which is the server's working directory.
+pub(crate) fn under_chroot(path: &str) -> PathBuf {
+    match path.trim_start_matches('/') {
+        "" => PathBuf::from("."),
+        relative => PathBuf::from(relative),
+    }
+}
+
+impl Host {
+    /// The route for a path.
+    pub(crate) fn route(&self, path: &[u8]) -> Found<'_, Target> {
+        self.routes.find(path)
+    }
+}

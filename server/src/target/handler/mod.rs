@@ -1,0 +1,64 @@
+//! Handlers: requests go out as ZeroMQ messages, replies come back for any number of connections.
+//!
+//! Every address has one socket and one task, which lives on one of the workers; connections reach it through
+//! a bounded queue ([`outlet`]) and are reached through the registry of their own worker ([`inlet`]).  Nothing
+//! here waits for ZeroMQ.  A reload carries the sockets over whose addresses stay.
+
+mod inlet;
+mod outlet;
+mod sockets;
+
+use std::sync::Arc;
+
+use mongrel2::config::Protocol;
+use mongrel2::wire::request::{self, Envelope, Headers};
+
+pub(crate) use inlet::Inlet;
+pub(crate) use outlet::Outlet;
+pub(crate) use sockets::{Socket, SocketError, Sockets};
+
+/// The target of a route.
+#[derive(Debug)]
+pub(crate) struct Handler {
+    /// Where requests go.
+    pub(crate) dispatch: Arc<Dispatch>,
+    /// Where replies come from.
+    pub(crate) inlet: Arc<Inlet>,
+}
+
+/// The outgoing half of a handler.
+#[derive(Debug)]
+pub(crate) struct Dispatch {
+    send_ident: String,
+    protocol: Protocol,
+    outlet: Arc<Outlet>,
+}
+
+/// The queue to the handler is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Busy;
+
+impl Dispatch {
+    /// Queues a request of connection `id`.
+    ///
+    /// # Errors
+    /// No handler has taken messages for so long that `limits.handler_queue` of them wait.
+    pub(crate) fn request(&self, id: u64, path: &[u8], headers: Headers<'_>, body: &[u8]) -> Result<(), Busy> {
+        let envelope = Envelope { sender: &self.send_ident, id, path };
+        self.outlet.request(id, request::render(self.protocol, &envelope, headers, body))
+    }
+
+    /// Queues the notice that connection `id` is gone.
+    pub(crate) fn disconnect(&self, id: u64) {
+        self.outlet.notice(id, request::render_disconnect(self.protocol, &self.send_ident, id));
+    }
+}
+
+impl Handler {
+    /// Whether both are the same for a handler program, even if a reload lies between them.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.dispatch.outlet, &other.dispatch.outlet)
+            && Arc::ptr_eq(&self.inlet, &other.inlet)
+            && self.dispatch.send_ident == other.dispatch.send_ident
+    }
+}

@@ -1,0 +1,204 @@
+//! The ZeroMQ sockets of the server: bound once per address, kept as long as anything uses them.
+//!
+//! libzmq closes sockets in the background, so that an address can't be bound again right after it was let
+//! go.  That is why a reload looks here first: what exists is used on.
+
+use std::collections::HashMap;
+use std::io;
+use std::rc::Rc;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use mongrel2::config::{self, Settings};
+use thiserror::Error;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::inlet::{Inlet, Receiving};
+use super::outlet::{Outlet, Sending};
+use super::{Dispatch, Handler};
+use crate::worker::Worker;
+
+/// How long libzmq may take to let go of an address.
+const REBIND: Duration = Duration::from_secs(1);
+
+/// How long messages may take to get out when the server ends, in milliseconds.
+const LINGER: i32 = 1000;
+
+/// An address that can't be bound.
+#[derive(Debug, Error)]
+#[error("cannot bind the handler address `{spec}`: {error}")]
+pub(crate) struct SocketError {
+    pub(crate) spec: String,
+    pub(crate) error: zmq::Error,
+}
+
+/// All sockets, by address.
+pub(crate) struct Sockets {
+    context: zmq::Context,
+    outlets: HashMap<String, Weak<Outlet>>,
+    inlets: HashMap<String, Weak<Inlet>>,
+    fresh: Vec<Socket>,
+}
+
+/// A new socket with its task, to be run by a worker.
+pub(crate) enum Socket {
+    Sending(Sending),
+    Receiving(Receiving),
+}
+
+impl Socket {
+    pub(crate) async fn run(self, worker: Rc<Worker>) {
+        match self {
+            Self::Sending(task) => task.run(worker).await,
+            Self::Receiving(task) => task.run(worker).await,
+        }
+    }
+}
+
+impl Sockets {
+    pub(crate) fn new(settings: &Settings) -> Result<Self, zmq::Error> {
+        let context = zmq::Context::new();
+        context.set_io_threads(settings.zeromq_threads)?;
+        Ok(Self { context, outlets: HashMap::new(), inlets: HashMap::new(), fresh: Vec::new() })
+    }
+
+    /// A handler's sockets: those that exist, or new ones.
+    ///
+    /// # Errors
+    /// The address that can't be bound.
+    pub(crate) fn handler(&mut self, handler: &config::Handler, settings: &Settings) -> Result<Handler, SocketError> {
+        let outlet = self.outlet(&handler.send_spec, settings)?;
+        let inlet = self.inlet(&handler.recv_spec)?;
+        let dispatch = Dispatch { send_ident: handler.send_ident.clone(), protocol: handler.protocol, outlet };
+        Ok(Handler { dispatch: Arc::new(dispatch), inlet })
+    }
+
+    fn outlet(&mut self, spec: &str, settings: &Settings) -> Result<Arc<Outlet>, SocketError> {
+        if let Some(outlet) = self.outlets.get(spec).and_then(Weak::upgrade) {
+            return Ok(outlet);
+        }
+        let socket = self.bind(zmq::PUSH, spec)?;
+        let (outlet, task) = Outlet::new(socket, settings.handler_queue, settings.handler_wait);
+        let outlet = Arc::new(outlet);
+        self.outlets.insert(spec.to_owned(), Arc::downgrade(&outlet));
+        self.fresh.push(Socket::Sending(task));
+        Ok(outlet)
+    }
+
+    fn inlet(&mut self, spec: &str) -> Result<Arc<Inlet>, SocketError> {
+        if let Some(inlet) = self.inlets.get(spec).and_then(Weak::upgrade) {
+            return Ok(inlet);
+        }
+        let (inlet, task) = Inlet::new(spec, self.bind(zmq::SUB, spec)?);
+        self.inlets.insert(spec.to_owned(), Arc::downgrade(&inlet));
+        self.fresh.push(Socket::Receiving(task));
+        Ok(inlet)
+    }
+
+    fn bind(&self, kind: zmq::SocketType, spec: &str) -> Result<zmq::Socket, SocketError> {
+        let fault = |error| SocketError { spec: spec.to_owned(), error };
+        let socket = self.context.socket(kind).map_err(fault)?;
+        socket.set_linger(LINGER).map_err(fault)?;
+        let address = address(spec);
+        // Only an address that this process had may be about to become free.
+        let ours = self.outlets.contains_key(spec) || self.inlets.contains_key(spec);
+        let deadline = Instant::now() + if ours { REBIND } else { Duration::ZERO };
+        loop {
+            match socket.bind(&address) {
+                Ok(()) => return Ok(socket),
+                Err(zmq::Error::EADDRINUSE) if Instant::now() < deadline => std::thread::yield_now(),
+                Err(error) => return Err(fault(error)),
+            }
+        }
+    }
+
+    /// The sockets that are new since the last call.
+    pub(crate) fn take_fresh(&mut self) -> Vec<Socket> {
+        std::mem::take(&mut self.fresh)
+    }
+
+    /// Closes the sockets that are new since the last [`take_fresh`](Self::take_fresh): their site didn't come
+    /// to be.
+    pub(crate) fn drop_fresh(&mut self) {
+        self.fresh.clear();
+    }
+}
+
+/// The server's working directory is the chroot, so that paths in it become relative.
+fn address(spec: &str) -> String {
+    match spec.strip_prefix("ipc://") {
+        Some(path) => format!("ipc://{}", path.trim_start_matches('/')),
+        None => spec.to_owned(),
+    }
+}
+
+/// A ZeroMQ socket in a tokio event loop.
+///
+/// libzmq tells of changes through one descriptor, by edges: after [`changed`](Self::changed) everything that
+/// is there has to be taken before waiting again.
+pub(super) struct Pollable {
+    socket: AsyncFd<zmq::Socket>,
+}
+
+impl Pollable {
+    pub(super) fn new(socket: zmq::Socket) -> io::Result<Self> {
+        // SAFETY: a socket keeps one descriptor (ZMQ_FD) from its creation until it is closed, and it is closed
+        // when it is dropped, which `AsyncFd` does after it has stopped watching the descriptor.
+        let socket = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) }?;
+        Ok(Self { socket })
+    }
+
+    /// Sends a message; gives whether there was room for it.
+    pub(super) fn send(&mut self, message: &[u8]) -> Result<bool, zmq::Error> {
+        // libzmq looks for changes only now and then, unless it is asked for its events.
+        Ok(self.try_send(message)?
+            || (self.socket.get_ref().get_events()?.contains(zmq::POLLOUT) && self.try_send(message)?))
+    }
+
+    fn try_send(&self, message: &[u8]) -> Result<bool, zmq::Error> {
+        match self.socket.get_ref().send(message, zmq::DONTWAIT) {
+            Ok(()) => Ok(true),
+            Err(zmq::Error::EAGAIN) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The next message, if one is there.
+    pub(super) fn receive(&mut self) -> Result<Option<Bytes>, zmq::Error> {
+        match self.socket.get_ref().recv_msg(zmq::DONTWAIT) {
+            Ok(message) => Ok(Some(Bytes::from_owner(Owned(message)))),
+            Err(zmq::Error::EAGAIN) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn subscribe(&self, ident: &str) {
+        if let Err(error) = self.socket.get_ref().set_subscribe(ident.as_bytes()) {
+            tracing::error!("cannot subscribe to `{ident}`: {error}");
+        }
+    }
+
+    pub(super) fn unsubscribe(&self, ident: &str) {
+        if let Err(error) = self.socket.get_ref().set_unsubscribe(ident.as_bytes()) {
+            tracing::error!("cannot unsubscribe from `{ident}`: {error}");
+        }
+    }
+
+    /// Waits until something may have changed.
+    pub(super) async fn changed(&mut self) {
+        if let Ok(mut guard) = self.socket.readable().await {
+            guard.clear_ready();
+        }
+    }
+}
+
+/// A message as the owner of its bytes, so that they reach their clients without being copied.
+struct Owned(zmq::Message);
+
+impl AsRef<[u8]> for Owned {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}

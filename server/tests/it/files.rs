@@ -1,0 +1,143 @@
+//! A Dir, as clients see it.
+
+use std::fs;
+use std::time::{Duration, UNIX_EPOCH};
+
+use mongrel2::config::Target;
+
+use crate::harness::{Running, Site, files, get};
+
+fn start() -> Running {
+    Site::new()
+        .files("/")
+        .files("/static/")
+        .files("/some/(.*.txt)$")
+        .file("static/index.html", "<p>index</p>")
+        .file("static/a b.txt", "blank")
+        .file("static/x.unknown", "unknown")
+        .file("static/sub/index.html", "sub")
+        .file("static/large", vec![b'x'; 3_000_000])
+        .file("secret", "secret")
+        .start()
+}
+
+#[test]
+fn what_is_served_and_as_what() {
+    let running = start();
+    for (path, status, mimetype, body) in [
+        ("/", 200, "text/html", "<p>index</p>"),
+        ("/static/index.html", 200, "text/html", "<p>index</p>"),
+        ("/a%20b.txt", 200, "text/plain", "blank"),
+        ("/x.unknown", 200, "text/plain", "unknown"),
+        ("/some/a%20b.txt", 200, "text/plain", "blank"),
+        ("/index.html?a=b", 200, "text/html", "<p>index</p>"),
+        ("/sub/", 200, "text/html", "sub"),
+    ] {
+        let answer = running.get(path);
+        assert_eq!((answer.status, answer.text().as_str()), (status, body), "{path}");
+        assert_eq!(answer.header("content-type"), Some(mimetype), "{path}");
+    }
+    for (path, status) in [
+        ("/missing", 404),
+        ("/some/index.html", 404),
+        ("/index.html/", 404),
+        ("/../secret", 404),
+        ("/%2e%2e/secret", 404),
+        ("/static/..%2f..%2fsecret", 404),
+        ("//etc/passwd", 404),
+        ("/%00", 400),
+        ("/%zz", 400),
+    ] {
+        assert_eq!(running.get(path).status, status, "{path}");
+    }
+}
+
+#[test]
+fn head_has_the_headers_of_get_and_no_body() {
+    let running = start();
+    let mut client = running.connect();
+    client.send("HEAD /large HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let head = client.answer_to_head();
+    assert_eq!((head.status, head.header("content-length")), (200, Some("3000000")));
+    client.send(get("/sub/"));
+    assert_eq!(client.answer().text(), "sub", "the connection goes on");
+}
+
+#[test]
+fn a_large_file_comes_whole() {
+    let running = start();
+    let mut client = running.connect();
+    for _ in 0..2 {
+        client.send(get("/large"));
+        assert_eq!(client.answer().body, vec![b'x'; 3_000_000]);
+    }
+}
+
+#[test]
+fn missing_slashes_are_redirected_with_their_query() {
+    let running = start();
+    for (path, location) in [("/sub?a=b", "/sub/?a=b"), ("/static", "/static/"), ("/static?x", "/static/?x")] {
+        let answer = running.get(path);
+        assert_eq!((answer.status, answer.header("location")), (301, Some(location)), "{path}");
+    }
+}
+
+#[test]
+fn a_redirect_never_leads_to_another_host() {
+    let running = Site::new().files("/").file("static/example.com/index.html", "x").start();
+    assert_eq!(running.get("//example.com").header("location"), Some("/example.com/"));
+}
+
+#[test]
+fn conditions() {
+    let running = start();
+    let modified = UNIX_EPOCH + Duration::from_secs(784_111_777);
+    fs::File::open(running.site.path().join("static/index.html")).unwrap().set_modified(modified).unwrap();
+    let answer = running.get("/");
+    assert_eq!(answer.header("last-modified"), Some("Sun, 06 Nov 1994 08:49:37 GMT"));
+    let etag = answer.header("etag").unwrap().to_owned();
+    for (condition, status) in [
+        (format!("If-None-Match: {etag}"), 304),
+        (format!("If-None-Match: \"a\", W/{etag}"), 304),
+        ("If-None-Match: \"a\"".into(), 200),
+        ("If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT".into(), 304),
+        ("If-Modified-Since: Sun, 06 Nov 1994 08:49:36 GMT".into(), 200),
+        ("If-None-Match: \"a\"\r\nIf-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT".into(), 200),
+    ] {
+        let answer = running.ask(format!("GET / HTTP/1.1\r\nHost: x\r\n{condition}\r\n\r\n"));
+        assert_eq!(answer.status, status, "{condition}");
+        assert_eq!(answer.header("etag"), Some(etag.as_str()));
+    }
+}
+
+#[test]
+fn other_methods_are_not_allowed_and_their_bodies_are_no_requests() {
+    let running = start();
+    let mut client = running.connect();
+    let body = get("/missing");
+    client.send(format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
+    let answer = client.answer();
+    assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD")));
+    client.send(get("/sub/"));
+    assert_eq!(client.answer().text(), "sub");
+}
+
+#[test]
+fn cache_ttl_is_told() {
+    let mut site = Site::new().file("static/index.html", "x");
+    let Target::Dir(mut dir) = files() else { unreachable!() };
+    dir.cache_ttl = 60;
+    site = site.route("/", Target::Dir(dir));
+    assert_eq!(site.start().get("/").header("cache-control"), Some("max-age=60"));
+}
+
+#[test]
+fn a_file_that_may_not_be_read_is_forbidden() {
+    use std::os::unix::fs::PermissionsExt;
+    let running = start();
+    let path = running.site.path().join("static/sub/index.html");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
+    // Nothing is unreadable for root.
+    let expected = if fs::read(&path).is_ok() { 200 } else { 403 };
+    assert_eq!(running.get("/sub/").status, expected);
+}

@@ -1,0 +1,350 @@
+//! A server in a temporary folder, a client that speaks raw HTTP, and a handler that speaks raw ZeroMQ.
+
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Command;
+
+use mongrel2::config::history::Entry;
+use mongrel2::config::{Config, Database, Dir, Handler, Host, Route, Server, Target, default_mimetypes};
+use tempfile::TempDir;
+use testkit::{Process, wait};
+
+pub(crate) const UUID: &str = "f400bf85-4538-4f7a-8908-67e313d515c2";
+
+/// A deployment that can be changed until it is started, and afterwards with [`Running::change`].
+#[must_use]
+pub(crate) struct Site {
+    folder: TempDir,
+    config: Config,
+}
+
+impl Site {
+    /// One server with one host without routes, on a free port.
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["run", "logs", "static"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        let server = Server {
+            uuid: UUID.into(),
+            access_log: "/logs/access.log".into(),
+            error_log: "/logs/error.log".into(),
+            error_log_level: 3,
+            chroot: folder.path().to_str().unwrap().into(),
+            pid_file: "/run/mongrel2.pid".into(),
+            default_host: "localhost".into(),
+            name: "test".into(),
+            bind_addr: "127.0.0.1".into(),
+            port: free_address().port().into(),
+            hosts: vec![Host { name: "localhost".into(), ..Host::default() }],
+            ..Server::default()
+        };
+        let config = Config { servers: vec![server], mimetypes: default_mimetypes(), ..Config::default() };
+        Self { folder, config }
+    }
+
+    pub(crate) fn route(mut self, path: &str, target: Target) -> Self {
+        self.server().hosts[0].routes.push(Route { path: path.into(), reversed: false, target });
+        self
+    }
+
+    /// A route to the folder `static`.
+    pub(crate) fn files(self, path: &str) -> Self {
+        self.route(path, files())
+    }
+
+    pub(crate) fn setting(mut self, name: &str, value: &str) -> Self {
+        self.config.settings.insert(name.into(), value.into());
+        self
+    }
+
+    pub(crate) fn file(self, path: &str, content: impl AsRef<[u8]>) -> Self {
+        let path = self.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+        self
+    }
+
+    pub(crate) fn server(&mut self) -> &mut Server {
+        &mut self.config.servers[0]
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes the database.
+    pub(crate) fn save(&self) {
+        let mut database = Database::open_or_create(&self.path().join("config.sqlite")).unwrap();
+        database.change(&Entry::default(), |change| change.save(&self.config)).unwrap();
+    }
+
+    /// The command that starts the server.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mongrel2"));
+        command.arg(self.path().join("config.sqlite")).arg(UUID);
+        command
+    }
+
+    /// Starts the server and waits until it listens.
+    pub(crate) fn start(self) -> Running {
+        self.save();
+        let process = Process::start(self.command().stdout(std::process::Stdio::null()));
+        process.wait_for_stderr("listens on");
+        Running { site: self, process, reloads: 0 }
+    }
+}
+
+pub(crate) fn files() -> Target {
+    Target::Dir(Dir {
+        base: "static/".into(),
+        index_file: "index.html".into(),
+        default_ctype: "text/plain".into(),
+        cache_ttl: 0,
+    })
+}
+
+pub(crate) fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// A started server.
+pub(crate) struct Running {
+    pub(crate) site: Site,
+    pub(crate) process: Process,
+    reloads: usize,
+}
+
+impl Running {
+    pub(crate) fn address(&self) -> SocketAddr {
+        let server = &self.site.config.servers[0];
+        SocketAddr::new(server.bind_addr.parse().unwrap(), u16::try_from(server.port).unwrap())
+    }
+
+    pub(crate) fn connect(&self) -> Client {
+        Client::connect(self.address())
+    }
+
+    /// One request on a connection of its own.
+    pub(crate) fn ask(&self, request: impl AsRef<[u8]>) -> Answer {
+        let mut client = self.connect();
+        client.send(request);
+        client.answer()
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.ask(get(path))
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.process.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Sends SIGHUP and waits for what the server says to it.
+    pub(crate) fn reload(&mut self) {
+        self.reloads += 1;
+        let wanted = self.reloads;
+        self.signal("-HUP");
+        let said = || {
+            self.process
+                .stderr()
+                .lines()
+                .filter(|line| line.contains("] reloaded in") || line.contains("cannot reload"))
+                .count()
+        };
+        wait::until("the reload", || (said() >= wanted).then_some(()));
+    }
+
+    /// Changes the configuration and reloads.
+    pub(crate) fn change(&mut self, change: impl FnOnce(&mut Config)) {
+        change(&mut self.site.config);
+        self.site.save();
+        self.reload();
+    }
+
+    pub(crate) fn log(&self, name: &str) -> String {
+        fs::read_to_string(self.site.path().join("logs").join(name)).unwrap()
+    }
+}
+
+pub(crate) fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")
+}
+
+/// A connection to the server.
+pub(crate) struct Client {
+    stream: TcpStream,
+    bytes: Vec<u8>,
+}
+
+/// An HTTP answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|header| header.0.eq_ignore_ascii_case(name)).map(|header| header.1.as_str())
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+impl Client {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(wait::DEADLINE)).unwrap();
+        Self { stream, bytes: Vec::new() }
+    }
+
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// Closes the sending half.
+    pub(crate) fn finish(&mut self) {
+        self.stream.shutdown(std::net::Shutdown::Write).unwrap();
+    }
+
+    /// Reads one answer; its length must be told by Content-Length or by its status.
+    pub(crate) fn answer(&mut self) -> Answer {
+        self.try_answer(false).expect("the server answers")
+    }
+
+    /// Reads the answer to a HEAD request.
+    pub(crate) fn answer_to_head(&mut self) -> Answer {
+        self.try_answer(true).expect("the server answers")
+    }
+
+    /// Reads one answer, if the connection isn't closed before.
+    pub(crate) fn try_answer(&mut self, to_head: bool) -> Option<Answer> {
+        let end = loop {
+            match self.bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+                Some(at) => break at + 4,
+                None if self.more() => {}
+                None => return None,
+            }
+        };
+        let head = String::from_utf8(self.bytes.drain(..end).collect()).unwrap();
+        let mut lines = head.trim_end().split("\r\n");
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let headers: Vec<(String, String)> = lines
+            .map(|line| line.split_once(": ").unwrap_or_else(|| panic!("a header is missing its colon: {head}")))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let mut answer = Answer { status, headers, body: Vec::new() };
+        let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
+        let length = if to_head || status == 304 || status == 204 { 0 } else { length };
+        while self.bytes.len() < length {
+            assert!(self.more(), "the body is shorter than {length}: {head}");
+        }
+        answer.body = self.bytes.drain(..length).collect();
+        Some(answer)
+    }
+
+    /// Everything until the server closes.
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        while self.more() {}
+        std::mem::take(&mut self.bytes)
+    }
+
+    /// Waits until that many bytes are there, and takes them.
+    pub(crate) fn take(&mut self, count: usize) -> Vec<u8> {
+        while self.bytes.len() < count {
+            assert!(self.more(), "closed after {:?}", self.bytes.escape_ascii().to_string());
+        }
+        self.bytes.drain(..count).collect()
+    }
+
+    /// Whether the server has closed the connection; waits for it.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        self.bytes.is_empty() && !self.more()
+    }
+
+    fn more(&mut self) -> bool {
+        let mut piece = [0; 64 * 1024];
+        match self.stream.read(&mut piece) {
+            Ok(0) => false,
+            Ok(size) => {
+                self.bytes.extend_from_slice(&piece[..size]);
+                true
+            }
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => false,
+            Err(error) => panic!("cannot read from the server: {error}"),
+        }
+    }
+}
+
+/// The configuration of a handler whose addresses lie in the deployment's folder.
+pub(crate) fn handler(name: &str) -> Handler {
+    Handler {
+        send_spec: format!("ipc://run/{name}.requests"),
+        send_ident: format!("54c6755b-9628-40a4-9a2d-{name}"),
+        recv_spec: format!("ipc://run/{name}.replies"),
+        ..Handler::default()
+    }
+}
+
+/// A handler program, in the test itself.
+pub(crate) struct Peer {
+    pull: zmq::Socket,
+    publish: zmq::Socket,
+}
+
+impl Peer {
+    /// Connects to the addresses of [`handler`], and waits until replies will arrive.
+    pub(crate) fn connect(folder: &Path, name: &str) -> Self {
+        let context = zmq::Context::new();
+        let deadline = i32::try_from(wait::DEADLINE.as_millis()).unwrap();
+        let socket = |kind, direction| {
+            let socket = context.socket(kind).unwrap();
+            socket.set_linger(1000).unwrap();
+            socket.set_rcvtimeo(deadline).unwrap();
+            socket.connect(&format!("ipc://{}/run/{name}.{direction}", folder.display())).unwrap();
+            socket
+        };
+        // XPUB is told of the server's subscription; PUB isn't.
+        let publish = socket(zmq::XPUB, "replies");
+        assert_eq!(publish.recv_bytes(0).unwrap()[0], 1);
+        Self { pull: socket(zmq::PULL, "requests"), publish }
+    }
+
+    pub(crate) fn recv(&self) -> Vec<u8> {
+        self.pull.recv_bytes(0).expect("the server sends a message")
+    }
+
+    /// The next request, if one is there.
+    pub(crate) fn request_now(&self) -> Option<mongrel2::wire::request::Request> {
+        let message = self.pull.recv_bytes(zmq::DONTWAIT).ok()?;
+        mongrel2::wire::request::parse(&message).ok()
+    }
+
+    pub(crate) fn request(&self) -> mongrel2::wire::request::Request {
+        let message = self.recv();
+        mongrel2::wire::request::parse(&message).unwrap_or_else(|error| panic!("{error}: {}", message.escape_ascii()))
+    }
+
+    pub(crate) fn send(&self, message: impl AsRef<[u8]>) {
+        self.publish.send(message.as_ref(), 0).unwrap();
+    }
+
+    /// Sends bytes to connections.
+    pub(crate) fn reply(&self, ids: &[u64], body: impl AsRef<[u8]>) {
+        let mut message = Vec::new();
+        mongrel2::wire::reply::render(&mut message, UUID.as_bytes(), ids, body.as_ref());
+        self.send(message);
+    }
+
+    /// Sends a whole answer.
+    pub(crate) fn answer(&self, ids: &[u64], text: &str) {
+        self.reply(ids, format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len()));
+    }
+}

@@ -1,0 +1,11 @@
+//! The real server, driven over real sockets.
+
+#![cfg(test)]
+
+mod files;
+mod handlers;
+mod harness;
+mod http;
+mod recorded;
+mod reload;
+mod start;

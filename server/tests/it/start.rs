@@ -1,0 +1,111 @@
+//! What can go wrong at the start, and what the server says about it.
+
+use std::fs;
+use std::net::TcpListener;
+use std::process::Output;
+
+use mongrel2::config::Target;
+
+use crate::harness::{Site, UUID, handler};
+
+fn output(site: &Site) -> Output {
+    site.command().output().unwrap()
+}
+
+fn check(site: &Site, message: &str, hint: &str) {
+    let output = output(site);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains(&format!("mongrel2: cannot start: {message}")), "{stderr}");
+    let last = stderr.lines().last().unwrap();
+    assert!(last.starts_with("hint: ") && last.contains(hint), "{stderr}");
+}
+
+#[test]
+fn a_port_in_use() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut site = Site::new();
+    site.server().port = taken.local_addr().unwrap().port().into();
+    site.save();
+    check(&site, "cannot listen on 127.0.0.1:", "ss -ltnp");
+}
+
+#[test]
+fn a_second_start() {
+    let running = Site::new().start();
+    check(&running.site, &format!("the server is already running as process {}", running.process.id()), "m2sh reload");
+    assert_eq!(running.get("/").status, 404, "the first one goes on");
+}
+
+#[test]
+fn a_stale_pid_file_does_not_matter() {
+    let site = Site::new().file("run/mongrel2.pid", "1\n");
+    assert_eq!(site.start().get("/").status, 404);
+}
+
+#[test]
+fn missing_folders() {
+    for folder in ["logs", "run"] {
+        let site = Site::new();
+        site.save();
+        fs::remove_dir(site.path().join(folder)).unwrap();
+        check(&site, "cannot ", &format!("mkdir -p {folder}"));
+    }
+    let mut site = Site::new();
+    site.server().chroot = "/nowhere/at/all".into();
+    site.save();
+    check(&site, "cannot enter the chroot `/nowhere/at/all`", "mkdir -p /nowhere/at/all");
+}
+
+#[test]
+fn an_address_in_use_by_another_handler() {
+    let context = zmq::Context::new();
+    let other = context.socket(zmq::PUSH).unwrap();
+    other.bind("tcp://127.0.0.1:*").unwrap();
+    let mut handler = handler("x");
+    handler.send_spec = other.get_last_endpoint().unwrap().unwrap();
+    let site = Site::new().route("/x", Target::Handler(handler));
+    site.save();
+    check(&site, "cannot bind the handler address `tcp://127.0.0.1:", "another program has this address");
+}
+
+#[test]
+fn databases_that_are_none() {
+    let site = Site::new();
+    check(&site, "cannot read", "m2sh load");
+    let site = Site::new().file("config.sqlite", "not a database, but long enough to be one");
+    let stderr = String::from_utf8(output(&site).stderr).unwrap();
+    assert!(stderr.contains("is not a SQLite database"), "{stderr}");
+}
+
+#[test]
+fn a_configuration_that_is_not_sound() {
+    let mut site = Site::new();
+    site.server().port = 0;
+    site.server().default_host = "nobody".into();
+    site.save();
+    let stderr = String::from_utf8(output(&site).stderr).unwrap();
+    for message in ["server `test`: 0 is not a TCP port", "no host has the name `nobody`"] {
+        assert!(stderr.contains(message), "{stderr}");
+    }
+    let mut site = Site::new();
+    site.server().uuid = "other".into();
+    site.save();
+    check(
+        &site,
+        &format!("`{}/config.sqlite` has no server with the uuid `{UUID}`", site.path().display()),
+        "m2sh servers",
+    );
+    let mut site = Site::new();
+    site.server().use_ssl = true;
+    site.save();
+    let stderr = String::from_utf8(output(&site).stderr).unwrap();
+    assert!(stderr.contains("TLS"), "it must not serve in clear what is meant to be secret: {stderr}");
+}
+
+#[test]
+fn wrong_arguments() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_mongrel2")).arg("x").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("hint: mongrel2 config.sqlite UUID"));
+}
