@@ -1,0 +1,3 @@
+//! The integration tests of m2sh: the real program, in temporary folders.
+
+mod commands;
