@@ -66,6 +66,9 @@ pub enum StoreError {
     /// Another program has held the database locked for too long.
     #[error("another program has locked the database for more than {} seconds", BUSY.as_secs())]
     Locked,
+    /// This user may not write it.
+    #[error("the database is read-only")]
+    ReadOnly,
     /// Anything else that SQLite says.
     #[error("{0}")]
     Sqlite(rusqlite::Error),
@@ -75,6 +78,7 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked,
+            Some(ErrorCode::ReadOnly) => Self::ReadOnly,
             _ => Self::Sqlite(error),
         }
     }

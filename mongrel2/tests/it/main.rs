@@ -1,0 +1,4 @@
+//! The integration tests of the library.
+
+#[cfg(test)]
+mod store;
