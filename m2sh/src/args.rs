@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::exit::Exit;
@@ -196,11 +197,20 @@ pub fn parse(arguments: &[OsString]) -> Parsed {
     match Args::try_parse_from(double_dashes(arguments, &built())) {
         Ok(args) => Parsed::Args(args),
         Err(error) => {
+            let error = if error.kind() == ErrorKind::UnknownArgument { misspelt(arguments, error) } else { error };
             // Nobody is left to tell if this can't be printed.
             let _ = error.print();
             Parsed::Told(if error.use_stderr() { Exit::Usage } else { Exit::Success })
         }
     }
+}
+
+/// The same error with every single-dash word taken for a long option, so that clap can tell which one was
+/// meant by `-evry`.
+fn misspelt(arguments: &[OsString], error: clap::Error) -> clap::Error {
+    let is_long = |word: &OsString| option_of(word).is_some_and(|option| option.dashes == 1 && option.name.len() > 1);
+    let doubled = arguments.iter().map(|word| if is_long(word) { with_dash(word) } else { word.clone() });
+    Args::try_parse_from(doubled).err().unwrap_or(error)
 }
 
 /// The help for a command, or for all of m2sh; `None` if there is no such command.

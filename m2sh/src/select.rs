@@ -100,7 +100,7 @@ fn no_match_hint(error: Error, option: &str, given: &str, mut known: Vec<String>
     known.dedup();
     let meant = closest(given, known.iter().map(String::as_str)).map(|meant| format!("did you mean `{meant}`?"));
     let error = meant.into_iter().fold(error, Error::hint);
-    error.hint(format!("there is {option} `{}`", known.join("`, `")))
+    error.hint(format!("every {option} that there is: `{}`", known.join("`, `")))
 }
 
 /// The list of the manual's section 3.9.

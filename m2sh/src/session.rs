@@ -123,8 +123,18 @@ impl Session {
 
     /// An error of the database, with the next command to type.
     pub fn cannot(&self, doing: impl Display, error: StoreError) -> Error {
+        let cause = match &error {
+            StoreError::Row { .. } | StoreError::Locked | StoreError::ReadOnly | StoreError::Sqlite(_) => {
+                format!("`{}`: {error}", self.db.display())
+            }
+            _ => error.to_string(),
+        };
+        self.hint(&error).into_iter().fold(Error::cannot(doing, cause), Error::hint)
+    }
+
+    fn hint(&self, error: &StoreError) -> Option<String> {
         let db = self.db.display();
-        let hint = match &error {
+        Some(match error {
             StoreError::Missing(_) => format!("make it with `m2sh init -db {db}`, or name another with `-db`"),
             StoreError::NotADatabase(_) | StoreError::Foreign { .. } => {
                 "name the configuration database with `-db`; `m2sh init` makes one".to_owned()
@@ -134,12 +144,12 @@ impl Session {
                 format!("look at the row with `m2sh dump -db {db}`, and load a sound one with `m2sh load -db {db}`")
             }
             StoreError::Locked => "try again when it is done".to_owned(),
+            StoreError::ReadOnly => format!("see who may write it with `ls -l {db}`"),
             StoreError::Sqlite(_) if self.lacks_folder() => {
                 format!("make its folder with `mkdir -p {}`", folder(&self.db).display())
             }
-            StoreError::Sqlite(_) => return Error::cannot(doing, format!("`{db}`: {error}")),
-        };
-        Error::cannot(doing, error).hint(hint)
+            StoreError::Sqlite(_) => return None,
+        })
     }
 
     fn lacks_folder(&self) -> bool {

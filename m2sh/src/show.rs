@@ -5,9 +5,12 @@
 
 use std::io::{self, IsTerminal as _, Write};
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use serde::Serialize;
 use serde_json::Value;
+
+/// Longer words are broken in narrow tables.
+const MAX_WORD: usize = 80;
 
 /// The output of one command.
 pub struct Show {
@@ -166,7 +169,17 @@ fn drawn(columns: &[&str], rows: &[Vec<Cell>]) -> String {
     table.load_style(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(columns.to_vec());
     table.add_rows(rows.iter().map(|row| row.iter().map(|cell| cell.text.join("\n")).collect::<Vec<_>>()));
+    let unbroken = |column| ColumnConstraint::LowerBoundary(Width::Fixed(longest_word(columns[column], rows, column)));
+    table.set_constraints((0..columns.len()).map(unbroken));
     table.to_string()
+}
+
+/// The width of a column's longest word and its padding: a UUID that is broken in two can't be copied.
+fn longest_word(heading: &str, rows: &[Vec<Cell>], column: usize) -> u16 {
+    let words =
+        rows.iter().filter_map(|row| row.get(column)).flat_map(|cell| &cell.text).flat_map(|text| text.split(' '));
+    let longest = words.chain([heading]).map(|word| word.chars().count()).max().unwrap_or_default();
+    u16::try_from(longest.min(MAX_WORD) + 2).expect("MAX_WORD is small")
 }
 
 /// A text without anything that moves a terminal's cursor or ends a line.

@@ -12,7 +12,7 @@ pub(super) fn run(because: &Because, session: &mut Session) -> Result<Exit, Erro
     let existed = session.db.exists();
     let db = session.db.display().to_string();
     let entry = session.operator.entry("init", because.why.as_deref());
-    session.create(&format!("initialise `{db}`"), &entry, |change| change.init())?;
+    session.create("initialise the database", &entry, |change| change.init())?;
     let did = if existed { "Emptied the configuration of" } else { "Made" };
     session.show.either(&format!("{did} {}", escape(&db)), &json!({"db": db, "made": !existed}))?;
     Ok(Exit::Success)

@@ -74,7 +74,7 @@ fn with_mimetypes(mut config: Config) -> Config {
 fn save(config: Config, path: &Path, args: &Load, session: &mut Session) -> Result<Exit, Error> {
     let (path, db) = (path.display().to_string(), session.db.display().to_string());
     let entry = session.operator.entry("load", args.because.why.as_deref());
-    session.create(&format!("load `{path}` into `{db}`"), &entry, |change| change.save(&config))?;
+    session.create(&format!("load `{path}`"), &entry, |change| change.save(&config))?;
     let [servers, hosts, routes] = counts(&config);
     let (servers_text, hosts_text, routes_text) =
         (counted(servers, "server"), counted(hosts, "host"), counted(routes, "route"));

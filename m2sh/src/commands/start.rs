@@ -48,11 +48,17 @@ fn startable(servers: Vec<Server>, session: &Session) -> Result<Vec<Server>, Err
     Ok(idle.into_iter().map(|found| found.server).collect())
 }
 
+/// Makes what is missing under the chroot, but not the chroot itself: that might be a slip of the pen.
 fn make_folders(server: &Server) -> Result<(), Error> {
+    if !Path::new(&server.chroot).is_dir() {
+        let message = format!("its chroot `{}` is not a folder", server.chroot);
+        return Err(Error::cannot(format!("start server {}", title(server)), message)
+            .hint("the path counts from the folder that you are in")
+            .hint(format!("`mkdir -p {}` makes it", server.chroot)));
+    }
     for folder in server.folders() {
         std::fs::create_dir_all(&folder).map_err(|error| {
             Error::cannot(format!("make the folder `{}` of server {}", folder.display(), title(server)), error)
-                .hint(format!("`chroot` of the server is `{}`, seen from the working directory", server.chroot))
         })?;
     }
     Ok(())

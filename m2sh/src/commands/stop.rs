@@ -44,8 +44,9 @@ pub(super) fn run(args: &Stop, session: &mut Session) -> Result<Exit, Error> {
     report.finish(session)
 }
 
+/// A server is stopped whatever has become of its settings.
 fn drain_timeout(session: &Session) -> Result<Duration, Error> {
-    let settings = session.database()?.settings().map_err(|error| session.cannot("read the settings", error))?;
+    let settings = session.database()?.settings().unwrap_or_default();
     Ok(Settings::new(&settings).drain_timeout)
 }
 

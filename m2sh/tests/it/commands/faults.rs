@@ -21,7 +21,10 @@ fn there_is_none() {
     let hint = "hint: make it with `m2sh init -db config.sqlite`, or name another with `-db`";
     check(&bench, &READING, &["there is no database `config.sqlite`", hint]);
     check(&bench, &CHANGING[1..], &["there is no database `config.sqlite`", hint]);
-    bench.m2sh("init -db a/b.sqlite").exits(1).complains(&["cannot initialise `a/b.sqlite`", "hint: make its folder"]);
+    bench
+        .m2sh("init -db a/b.sqlite")
+        .exits(1)
+        .complains(&["cannot initialise the database: `a/b.sqlite`", "hint: make its folder"]);
 }
 
 #[test]
@@ -78,7 +81,11 @@ fn nobody_may_write_it() {
     let bench = Bench::with(vec![server("test", "1", 6767)]);
     std::fs::set_permissions(bench.path("config.sqlite"), PermissionsExt::from_mode(0o444)).unwrap();
     for words in ["init", "commit -what x -why y"] {
-        bench.humble_m2sh(words).exits(1).complains(&["m2sh: cannot ", "`config.sqlite`", "readonly database"]);
+        bench.humble_m2sh(words).exits(1).complains(&[
+            "m2sh: cannot ",
+            "`config.sqlite`: the database is read-only",
+            "hint: see who may",
+        ]);
     }
     assert!(bench.humble_m2sh("servers").prints().starts_with("test\t"));
     assert_eq!(bench.log().len(), 1);

@@ -41,7 +41,7 @@ fn a_name_that_nobody_has() {
     bench.m2sh("start -name secnd").exits(1).complains(&[
         "m2sh: cannot tell which server to run: no server in `config.sqlite` has the name `secnd`",
         "hint: did you mean `second`?",
-        "hint: there is name `localhost`, `second`",
+        "hint: every name that there is: `localhost`, `second`",
     ]);
     bench.m2sh("stop -uuid zzz -every").exits(1).complains(&["the uuid `zzz`", "`3d815ade`, `9f0cbd7d`"]);
 }

@@ -44,6 +44,15 @@ fn one_server_takes_the_place_of_m2sh() {
 }
 
 #[test]
+fn a_chroot_that_is_not_there() {
+    let mut server = server("test", "f400", 6767);
+    server.chroot = "www".into();
+    let bench = Bench::with(vec![server]);
+    bench.m2sh("start").exits(1).complains(&["its chroot `www` is not a folder", "hint: `mkdir -p www` makes it"]);
+    assert_eq!((bench.log().len(), bench.path("www").exists()), (1, false));
+}
+
+#[test]
 fn several_are_waited_for() {
     let (_listener, port) = taken();
     let bench = Bench::with(vec![server("a", "1", port), server("b", "2", port)]);

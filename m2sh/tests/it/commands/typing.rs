@@ -73,6 +73,13 @@ fn mistakes_are_usage() {
 }
 
 #[test]
+fn a_misspelt_option_is_told_what_it_might_be() {
+    let bench = Bench::empty();
+    bench.m2sh("start -evry").exits(2).complains(&["'--evry'", "'--every'"]);
+    bench.m2sh("stop -db x -murdr").exits(2).complains(&["'--murdr'", "'--murder'"]);
+}
+
+#[test]
 fn a_reader_may_go_away() {
     let bench = Bench::empty();
     bench.m2sh("init").prints();
