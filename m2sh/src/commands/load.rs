@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mongrel2::config::{Config, default_mimetypes};
+use mongrel2::config::Config;
 use serde_json::json;
 
 use crate::args::Load;
@@ -17,28 +17,22 @@ use crate::show::{Form, escape};
 
 pub(super) fn run(args: &Load, session: &mut Session) -> Result<Exit, Error> {
     let path = script_path(args.config.as_deref(), session)?;
-    match script::run(&path, &World) {
+    match script::run(&path, &facts()) {
         Err(troubles) => refuse(&troubles, session),
         Ok(outcome) => {
             if !outcome.notes.is_empty() {
                 say(&outcome.notes.to_string());
             }
-            save(with_mimetypes(outcome.checked.into_config()), &path, args, session)
+            save(outcome.checked.config(), &path, args, session)
         }
     }
 }
 
-/// What a script may ask: the environment of m2sh, and the machine's name.
-struct World;
-
-impl Facts for World {
-    fn env(&self, name: &str) -> Option<String> {
-        std::env::var(name).ok()
-    }
-
-    fn hostname(&self) -> String {
-        hostname()
-    }
+/// What a script may know: the environment of m2sh, as far as it is text, and the machine's name.
+fn facts() -> Facts {
+    let variables =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    Facts { variables: variables.collect(), hostname: hostname() }
 }
 
 /// The script to load: what was named, else `mongrel2.conf`, else `config.rhai`.
@@ -64,18 +58,11 @@ fn refuse(troubles: &Troubles, session: &mut Session) -> Result<Exit, Error> {
     Ok(Exit::Failure)
 }
 
-/// A script names the media types that it adds or changes; the usual ones are there anyway.
-fn with_mimetypes(mut config: Config) -> Config {
-    let mut mimetypes = default_mimetypes();
-    mimetypes.append(&mut config.mimetypes);
-    Config { mimetypes, ..config }
-}
-
-fn save(config: Config, path: &Path, args: &Load, session: &mut Session) -> Result<Exit, Error> {
+fn save(config: &Config, path: &Path, args: &Load, session: &mut Session) -> Result<Exit, Error> {
     let (path, db) = (path.display().to_string(), session.db.display().to_string());
     let entry = session.operator.entry("load", args.because.why.as_deref());
-    session.create(&format!("load `{path}`"), &entry, |change| change.save(&config))?;
-    let [servers, hosts, routes] = counts(&config);
+    session.create(&format!("load `{path}`"), &entry, |change| change.save(config))?;
+    let [servers, hosts, routes] = counts(config);
     let (servers_text, hosts_text, routes_text) =
         (counted(servers, "server"), counted(hosts, "host"), counted(routes, "route"));
     session.show.either(

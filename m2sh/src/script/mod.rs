@@ -1,17 +1,19 @@
 //! A stand-in for the module that runs configuration scripts.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
 use mongrel2::config::Checked;
 use serde::Serialize;
 
-/// What a script may ask the world.
-pub trait Facts {
-    /// A variable of the environment.
-    fn env(&self, name: &str) -> Option<String>;
+/// What a script may know of the world.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// The environment's variables.
+    pub variables: BTreeMap<String, String>,
     /// The machine's name.
-    fn hostname(&self) -> String;
+    pub hostname: String,
 }
 
 /// What came out.
@@ -44,6 +46,6 @@ impl fmt::Display for Troubles {
 ///
 /// # Errors
 /// Always, in this stand-in.
-pub fn run(path: &Path, _: &dyn Facts) -> Result<Outcome, Troubles> {
+pub fn run(path: &Path, _: &Facts) -> Result<Outcome, Troubles> {
     Err(Troubles(vec![format!("error: cannot run `{}`: scripts are not there yet", path.display())]))
 }
