@@ -60,15 +60,15 @@ impl Found {
         }
     }
 
-    /// The same for programs.
-    pub fn json(&self) -> Value {
+    /// The server for programs, with one more field.
+    pub fn json(&self, field: &str, value: impl Into<Value>) -> Value {
         json!({
             "name": self.server.name,
             "default_host": self.server.default_host,
             "uuid": self.server.uuid,
-            "running": self.process().is_some(),
-            "pid": self.pid(),
             "pid_file": self.server.pid_path().display().to_string(),
+            "pid": self.pid(),
+            field: value.into(),
         })
     }
 }

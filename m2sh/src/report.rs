@@ -20,15 +20,17 @@ pub struct Report {
 }
 
 impl Report {
-    /// It was done for this server.
-    pub fn done(&mut self, text: String, found: &Found) {
+    /// It was done for this server: `did` is the word for it, as in `Stopped server …`.
+    pub fn done(&mut self, did: &str, found: &Found) {
         self.done += 1;
-        self.told.push((text, found.json()));
+        let pid = found.pid().unwrap_or_default();
+        let text = format!("{did} server {} at PID {pid}", found.title());
+        self.told.push((text, found.json("outcome", did.to_lowercase())));
     }
 
     /// There was nothing to be done, as the server doesn't run.
     pub fn absent(&mut self, found: &Found) {
-        self.told.push((found.absence(), found.json()));
+        self.told.push((found.absence(), found.json("outcome", "not running")));
     }
 
     /// It could not be done.

@@ -29,12 +29,12 @@ pub enum Unclear {
     /// Each option matches some server, but no server matches all of them.
     NoCommonMatch,
     /// Several match.
-    Ambiguous(Vec<Found>),
+    Ambiguous(Vec<Choice>),
 }
 
 /// A server in a list to choose from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct Choice {
     name: String,
     host: String,
     uuid: String,
@@ -68,12 +68,12 @@ pub fn select(servers: &[Server], which: &Which) -> Result<Vec<usize>, Unclear> 
         0 => Err(Unclear::NoCommonMatch),
         1 => Ok(left),
         _ if which.every => Ok(left),
-        _ => Err(Unclear::Ambiguous(left.into_iter().map(|index| found(&servers[index])).collect())),
+        _ => Err(Unclear::Ambiguous(left.into_iter().map(|index| choice(&servers[index])).collect())),
     }
 }
 
-fn found(server: &Server) -> Found {
-    Found { name: escape(&server.name), host: escape(&server.default_host), uuid: escape(&server.uuid) }
+fn choice(server: &Server) -> Choice {
+    Choice { name: escape(&server.name), host: escape(&server.default_host), uuid: escape(&server.uuid) }
 }
 
 impl Unclear {
@@ -104,12 +104,12 @@ fn no_match_hint(error: Error, option: &str, given: &str, mut known: Vec<String>
 }
 
 /// The list of the manual's section 3.9.
-fn ambiguous(verb: &str, found: &[Found]) -> String {
+fn ambiguous(verb: &str, found: &[Choice]) -> String {
     let mut text = format!("Not sure which server to {verb}, what I found:\nNAME HOST UUID\n--------------\n");
-    for Found { name, host, uuid } in found {
+    for Choice { name, host, uuid } in found {
         writeln!(text, "{name} {host} {uuid}").expect("a string takes everything");
     }
-    text + &format!("* Use -every to {verb} them all.")
+    format!("{text}* Use -every to {verb} them all.")
 }
 
 #[cfg(test)]
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn the_list_is_that_of_the_manual() {
-        let found = [found(&server("localhost", "localhost", "3d815ade")), found(&server("b", "localhost", "9f0c"))];
+        let found = [choice(&server("localhost", "localhost", "3d815ade")), choice(&server("b", "localhost", "9f0c"))];
         let expected = "Not sure which server to run, what I found:\nNAME HOST UUID\n--------------\n\
                         localhost localhost 3d815ade\nb localhost 9f0c\n* Use -every to run them all.";
         assert_eq!(ambiguous("run", &found), expected);

@@ -158,9 +158,13 @@ impl Session {
 
     fn faulty(&self, config: &Config, problems: &[Problem]) -> Error {
         let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
-        let lines: String = errors.map(|problem| describe(problem, config)).collect();
+        let lines: Vec<String> = errors.map(|problem| describe(problem, config)).collect();
         let db = self.db.display();
-        Error::cannot(format!("use the configuration in `{db}`"), lines.trim_start_matches(' '))
+        let cause = match &lines[..] {
+            [line] => line.clone(),
+            _ => format!("it has {} faults\n  {}", lines.len(), lines.join("\n  ")),
+        };
+        Error::cannot(format!("use the configuration in `{db}`"), cause)
             .hint(format!("mend the script and load it with `m2sh load -db {db}`"))
     }
 }
@@ -173,5 +177,5 @@ fn folder(path: &Path) -> &Path {
 fn describe(problem: &Problem, config: &Config) -> String {
     let field = if problem.field.is_empty() { String::new() } else { format!(", `{}`", problem.field) };
     let hint = problem.hint.as_ref().map_or_else(String::new, |hint| format!(" ({hint})"));
-    format!("\n  {}{field}: {}{hint}", problem.place.describe(config), problem.message)
+    format!("{}{field}: {}{hint}", problem.place.describe(config), problem.message)
 }

@@ -28,7 +28,7 @@ fn reload(mut report: Report, found: &Found) -> Report {
         return report;
     };
     match process.signal(Signal::HUP) {
-        Ok(()) => report.done(format!("Reloading server {} at PID {}", found.title(), process.pid), found),
+        Ok(()) => report.done("Reloading", found),
         Err(error) => report.failed(&refused("reload", found, &error)),
     }
     report

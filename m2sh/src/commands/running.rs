@@ -10,7 +10,9 @@ use crate::show::Form;
 pub(super) fn run(which: &Which, session: &mut Session) -> Result<Exit, Error> {
     let found = Found::all(session.selected(which, "look for")?)?;
     if session.show.form() == Form::Json {
-        session.show.json(&found.iter().map(Found::json).collect::<Vec<_>>())?;
+        session
+            .show
+            .json(&found.iter().map(|found| found.json("running", found.pid().is_some())).collect::<Vec<_>>())?;
     } else {
         found.iter().try_for_each(|found| session.show.line(&line(found, which.every)))?;
     }

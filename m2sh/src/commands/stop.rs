@@ -62,18 +62,17 @@ fn send(found: &Found, signal: Signal, report: &mut Report) -> bool {
 fn has_ended(found: &Found, deadline: Instant, report: &mut Report) -> bool {
     let ended = found.process().is_none_or(|process| process.wait_until(deadline).unwrap_or(false));
     if ended {
-        let pid = found.pid().unwrap_or_default();
-        report.done(format!("Stopped server {} at PID {pid}", found.title()), found);
+        report.done("Stopped", found);
     }
     ended
 }
 
 /// A signal that could not be sent.
 pub(super) fn refused(verb: &str, found: &Found, error: &io::Error) -> Error {
-    let error_text = Error::cannot(format!("{verb} server {}", found.title()), error);
+    let refusal = Error::cannot(format!("{verb} server {}", found.title()), error);
     match error.kind() {
-        io::ErrorKind::PermissionDenied => error_text.hint("it belongs to another user: put `sudo` in front"),
-        _ => error_text,
+        io::ErrorKind::PermissionDenied => refusal.hint("it belongs to another user: put `sudo` in front"),
+        _ => refusal,
     }
 }
 

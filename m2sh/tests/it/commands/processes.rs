@@ -127,7 +127,8 @@ fn reload_signals_once_the_database_is_sound() {
     bench.sql("UPDATE server SET port = 6768 WHERE id = 2");
     let expected = format!("Reloading server a 1 at PID {}\n", fake.pid);
     assert_eq!(bench.m2sh("reload -name a").prints(), expected);
-    bench.m2sh("stop -name a").prints();
+    let stopped = bench.m2sh("stop -every").json();
+    assert_eq!((&stopped[0]["outcome"], &stopped[1]["outcome"]), (&"not running".into(), &"stopped".into()));
     assert_eq!(fake.signals(), ["SIGHUP", "SIGINT"]);
     let what: Vec<_> = bench.log().into_iter().map(|entry| entry.what).collect();
     assert_eq!(what, ["test", "reload", "stop"]);
