@@ -1,6 +1,6 @@
 //! The command line as typed.  Nothing else in m2sh knows clap.
 //!
-//! Scripts in the field write long options with one dash (`-db`, `-every`); [`dashes`] turns those into two
+//! Scripts in the field write long options with one dash (`-db`, `-every`); `dashes` turns those into two
 //! before clap sees them.
 
 mod dashes;
