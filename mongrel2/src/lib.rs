@@ -1,7 +1,7 @@
 //! What every program of the toolchain shares: the configuration model, the message formats and the
 //! library for handler authors.
 //!
-//! * [`config`]: plain values ([`config::tree`]), their check ([`config::check`]), their SQLite form
+//! * [`config`]: plain values ([`config::tree`]), their check ([`mod@config::check`]), their SQLite form
 //!   ([`config::store`]) and the audit log beside them ([`config::history`]).
 //! * [`pattern`] and [`route`]: which target a path gets.  Pure: no I/O, no clock.
 //! * [`wire`]: the bytes exchanged with handlers, each format rendered and parsed in one file.  Pure.
