@@ -1,1 +1,58 @@
-//! x
+//! m2sh: configures, audits and controls mongrel2 servers.
+//!
+//! * [`args`]: the command line as typed.  Nothing else knows clap.
+//! * [`commands`]: one file per command.  Each gets a [`session`]: the database, the output, the operator.
+//! * [`select`]: which servers a command is about.  [`process`], [`found`], [`report`]: the running ones, and what
+//!   became of them.
+//! * [`show`]: tables, tab-separated lines, JSON.  [`target`]: what a route leads to, in words.
+//! * [`asked`]: what `m2sh route` is asked about.
+//! * [`operator`]: who is at work here, for the audit log.
+//! * [`error`] and [`exit`]: what goes wrong, told once, here.
+//! * [`script`]: runs a configuration script.
+
+pub mod args;
+pub mod asked;
+pub mod commands;
+pub mod error;
+pub mod exit;
+pub mod found;
+pub mod operator;
+pub mod process;
+pub mod report;
+pub mod script;
+pub mod select;
+pub mod session;
+pub mod show;
+pub mod target;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use args::Parsed;
+use error::Error;
+use exit::Exit;
+use operator::Operator;
+use session::Session;
+use show::Show;
+
+/// The whole program; `arguments` begin with its name.
+pub fn main(arguments: &[OsString]) -> ExitCode {
+    let exit = match run(arguments) {
+        Ok(exit) => exit,
+        Err(error) => error.tell(),
+    };
+    exit.into()
+}
+
+fn run(arguments: &[OsString]) -> Result<Exit, Error> {
+    match args::parse(arguments) {
+        Parsed::Args(args) => {
+            let mut session =
+                Session { db: args.db, show: Show::stdout(args.json), operator: Operator::current(arguments) };
+            let exit = commands::run(args.command, &mut session)?;
+            session.show.flush()?;
+            Ok(exit)
+        }
+        Parsed::Told(exit) => Ok(exit),
+    }
+}

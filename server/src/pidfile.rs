@@ -6,6 +6,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, fcntl_lock};
@@ -40,15 +41,31 @@ impl PidFile {
     /// Another living process has it, or it can't be written.
     pub fn create(path: &Path) -> Result<Self, PidFileError> {
         let fault = |error| PidFileError::Io(path.to_owned(), error);
-        let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path).map_err(fault)?;
-        if let Err(error) = fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
-            return Err(match holder(&file).map_err(fault)? {
-                Some(pid) => PidFileError::Running(pid),
-                None => fault(error.into()),
-            });
+        loop {
+            let file =
+                OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path).map_err(fault)?;
+            if let Err(error) = fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
+                return Err(match holder(&file).map_err(fault)? {
+                    Some(pid) => PidFileError::Running(pid),
+                    None => fault(error.into()),
+                });
+            }
+            if is_at(&file, path).map_err(fault)? {
+                write_pid(&file).map_err(fault)?;
+                return Ok(Self { path: path.to_owned(), _locked: file });
+            }
         }
-        write_pid(&file).map_err(fault)?;
-        Ok(Self { path: path.to_owned(), _locked: file })
+    }
+}
+
+/// Whether a file still has that name: a server that ends at the same moment removes its file, and a lock on
+/// a file without a name would be seen by nobody.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let locked = file.metadata()?;
+    match std::fs::metadata(path) {
+        Ok(named) => Ok((named.dev(), named.ino()) == (locked.dev(), locked.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

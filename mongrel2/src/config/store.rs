@@ -66,6 +66,9 @@ pub enum StoreError {
     /// Another program has held the database locked for too long.
     #[error("another program has locked the database for more than {} seconds", BUSY.as_secs())]
     Locked,
+    /// This user may not write it.
+    #[error("the database is read-only")]
+    ReadOnly,
     /// Anything else that SQLite says.
     #[error("{0}")]
     Sqlite(rusqlite::Error),
@@ -75,6 +78,7 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked,
+            Some(ErrorCode::ReadOnly) => Self::ReadOnly,
             _ => Self::Sqlite(error),
         }
     }
@@ -166,6 +170,23 @@ impl Database {
         Loader { connection: &snapshot }.config()
     }
 
+    /// Reads the servers alone, without their hosts: for programs that have to find a server's process
+    /// whatever has become of the rest.
+    ///
+    /// # Errors
+    /// A row that has a value that doesn't belong there.
+    pub fn servers(&self) -> Result<Vec<Server>, StoreError> {
+        Ok(Loader { connection: &self.connection }.servers()?.into_values().collect())
+    }
+
+    /// Reads the settings alone.
+    ///
+    /// # Errors
+    /// A row that has a value that doesn't belong there.
+    pub fn settings(&self) -> Result<BTreeMap<String, String>, StoreError> {
+        Loader { connection: &self.connection }.pairs("setting", "key, value")
+    }
+
     /// Changes the database: everything that `change` does and `entry` in the audit log, or nothing at all.
     ///
     /// # Errors
@@ -182,8 +203,7 @@ impl Database {
         Ok(result)
     }
 
-    /// Every row of every table of the configuration and of the log: the table's name, the names of its
-    /// columns, and the rows as text (`NULL` where there is nothing).
+    /// Every row of every table: of the configuration, the log and whatever other programs keep there.
     ///
     /// # Errors
     /// What SQLite says.
@@ -199,21 +219,31 @@ impl Database {
         let mut statement = self.connection.prepare(&format!("SELECT * FROM \"{name}\" ORDER BY rowid"))?;
         let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let rows =
-            statement.query_map([], |row| (0..columns.len()).map(|index| Ok(text_of(&row.get(index)?))).collect())?;
+            statement.query_map([], |row| (0..columns.len()).map(|index| Ok(json_of(row.get(index)?))).collect())?;
         let rows = rows.collect::<Result<_, _>>()?;
         Ok(Table { name, columns, rows })
     }
 }
 
-/// A table as text.
+/// A table as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
     /// The table's name.
     pub name: String,
     /// The names of its columns.
     pub columns: Vec<String>,
-    /// Its rows.
-    pub rows: Vec<Vec<String>>,
+    /// Its rows: null, numbers and strings, whatever the column's type says.
+    pub rows: Vec<Vec<serde_json::Value>>,
+}
+
+fn json_of(value: Value) -> serde_json::Value {
+    match value {
+        Value::Null => serde_json::Value::Null,
+        Value::Integer(number) => number.into(),
+        Value::Real(number) => number.into(),
+        Value::Text(text) => text.into(),
+        Value::Blob(bytes) => bytes.escape_ascii().to_string().into(),
+    }
 }
 
 fn text_of(value: &Value) -> String {
@@ -408,12 +438,7 @@ impl Loader<'_> {
             let (_, host) = hosts.get_mut(&host_id).ok_or_else(|| dangling("route", id, "host_id", host_id, "host"))?;
             host.routes.push(route);
         }
-        let mut servers = self.table(
-            "server",
-            "uuid, access_log, error_log, error_log_level, chroot, pid_file, control_port, default_host, name,
-             bind_addr, port, use_ssl",
-            server,
-        )?;
+        let mut servers = self.servers()?;
         for (id, (server_id, host)) in hosts {
             let server =
                 servers.get_mut(&server_id).ok_or_else(|| dangling("host", id, "server_id", server_id, "server"))?;
@@ -424,6 +449,15 @@ impl Loader<'_> {
             settings: self.pairs("setting", "key, value")?,
             mimetypes: self.pairs("mimetype", "extension, mimetype")?,
         })
+    }
+
+    fn servers(&self) -> Result<BTreeMap<Id, Server>, StoreError> {
+        self.table(
+            "server",
+            "uuid, access_log, error_log, error_log_level, chroot, pid_file, control_port, default_host, name,
+             bind_addr, port, use_ssl",
+            server,
+        )
     }
 
     /// All rows of a table by id, which is their order.

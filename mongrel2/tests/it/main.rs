@@ -1,3 +1,6 @@
-//! The library from outside.
+//! The library against real files and real sockets.
+
+#![cfg(test)]
 
 mod handler;
+mod store;

@@ -1,0 +1,243 @@
+//! The command line as typed.  Nothing else in m2sh knows clap.
+//!
+//! Scripts in the field write long options with one dash (`-db`, `-every`); `dashes` turns those into two
+//! before clap sees them.
+
+mod dashes;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::exit::Exit;
+
+/// Everything that can be typed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "m2sh",
+    version,
+    about = "Configures, audits and controls mongrel2 servers",
+    after_help = "Long options may be written with one dash or two: -db and --db are the same.\n\
+                  Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not running.",
+    disable_help_subcommand = true,
+    infer_long_args = false
+)]
+pub struct Args {
+    /// The configuration database
+    #[arg(long, global = true, value_name = "FILE", default_value = "config.sqlite")]
+    pub db: PathBuf,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What m2sh can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a database, or empty the configuration of one; its log stays
+    Init(Because),
+    /// Load a configuration script into the database
+    #[command(visible_alias = "config")]
+    Load(Load),
+    /// Print every table with its rows
+    Dump,
+    /// List the servers
+    Servers,
+    /// List the hosts of a server, and their routes
+    Hosts(Which),
+    /// List the routes of a server, and their targets
+    Routes(Which),
+    /// Tell which host, route and target a URL gets, and why
+    Route(Route),
+    /// Make a UUID
+    Uuid,
+    /// Start a server in the foreground, or several with -every
+    Start(Start),
+    /// Stop a server, and wait until it has ended
+    Stop(Stop),
+    /// Let a server read its configuration again
+    Reload(Act),
+    /// Tell whether a server runs
+    Running(Which),
+    /// Print the log of what was done to the database and its servers
+    Log,
+    /// Write a line to the log
+    Commit(Commit),
+    /// Explain m2sh or one of its commands
+    Help(Help),
+    /// Print the version
+    Version,
+}
+
+/// Which servers.
+#[derive(Debug, Default, Clone, PartialEq, Eq, clap::Args)]
+pub struct Which {
+    /// All servers, or all that the other options leave
+    #[arg(long)]
+    pub every: bool,
+    /// The server of that name
+    #[arg(long)]
+    pub name: Option<String>,
+    /// The server with that default host
+    #[arg(long)]
+    pub host: Option<String>,
+    /// The server of that UUID
+    #[arg(long)]
+    pub uuid: Option<String>,
+}
+
+/// The reason, for the log.
+#[derive(Debug, Default, clap::Args)]
+pub struct Because {
+    /// The reason, for the log
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub why: Option<String>,
+}
+
+/// Arguments of `load`.
+#[derive(Debug, clap::Args)]
+pub struct Load {
+    /// The script [default: mongrel2.conf, or config.rhai if only that exists]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Why
+    #[command(flatten)]
+    pub because: Because,
+}
+
+/// Arguments of `route`.
+#[derive(Debug, clap::Args)]
+pub struct Route {
+    /// Which server
+    #[command(flatten)]
+    pub which: Which,
+    /// A URL, a path, or the name of a socket route (`@name`, `<name`)
+    #[arg(value_name = "URL")]
+    pub url: String,
+}
+
+/// Arguments of `start`.
+#[derive(Debug, clap::Args)]
+pub struct Start {
+    /// Which servers
+    #[command(flatten)]
+    pub which: Which,
+    /// Start it with sudo, so that it can use any port and change its root and user
+    #[arg(long)]
+    pub sudo: bool,
+    /// Why
+    #[command(flatten)]
+    pub because: Because,
+}
+
+/// Arguments of `stop`.
+#[derive(Debug, clap::Args)]
+pub struct Stop {
+    /// Which servers
+    #[command(flatten)]
+    pub which: Which,
+    /// Do not wait for answers in progress, and kill what does not end within two seconds
+    #[arg(long)]
+    pub murder: bool,
+    /// Why
+    #[command(flatten)]
+    pub because: Because,
+}
+
+/// Arguments of a command that does something to servers.
+#[derive(Debug, clap::Args)]
+pub struct Act {
+    /// Which servers
+    #[command(flatten)]
+    pub which: Which,
+    /// Why
+    #[command(flatten)]
+    pub because: Because,
+}
+
+/// Arguments of `commit`.
+#[derive(Debug, clap::Args)]
+pub struct Commit {
+    /// What it is about
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub what: String,
+    /// What there is to say
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub why: String,
+}
+
+/// Arguments of `help`.
+#[derive(Debug, clap::Args)]
+pub struct Help {
+    /// The command to explain
+    pub topic: Option<String>,
+    /// The command to explain
+    #[arg(long, value_name = "COMMAND", conflicts_with = "topic")]
+    pub on: Option<String>,
+    /// The command to explain
+    #[arg(long = "for", value_name = "COMMAND", conflicts_with_all = ["topic", "on"])]
+    pub topic_for: Option<String>,
+}
+
+/// What became of a command line.
+#[derive(Debug)]
+pub enum Parsed {
+    /// Something to do.
+    Args(Args),
+    /// Nothing more: help, or what is wrong with it, has been printed.
+    Told(Exit),
+}
+
+/// Reads a command line that begins with the program's name.
+pub fn parse(arguments: &[OsString]) -> Parsed {
+    match Args::try_parse_from(dashes::double(arguments, &built())) {
+        Ok(args) => Parsed::Args(args),
+        Err(error) => {
+            let error = if error.kind() == ErrorKind::UnknownArgument { misspelt(arguments, error) } else { error };
+            // Nobody is left to tell if this can't be printed.
+            let _ = error.print();
+            Parsed::Told(if error.use_stderr() { Exit::Usage } else { Exit::Success })
+        }
+    }
+}
+
+/// The same error with every single-dash word taken for a long option, so that clap can tell which one was
+/// meant by `-evry`.
+fn misspelt(arguments: &[OsString], error: clap::Error) -> clap::Error {
+    Args::try_parse_from(dashes::double_all(arguments)).err().unwrap_or(error)
+}
+
+/// The help for a command, or for all of m2sh; `None` if there is no such command.
+pub fn help(topic: Option<&str>) -> Option<String> {
+    let mut command = built();
+    match topic {
+        None => Some(command.render_long_help().to_string()),
+        Some(topic) => command.find_subcommand_mut(topic).map(|command| command.render_long_help().to_string()),
+    }
+}
+
+/// The names of all commands, aliases included.
+pub fn commands() -> Vec<String> {
+    built().get_subcommands().flat_map(clap::Command::get_name_and_visible_aliases).map(str::to_owned).collect()
+}
+
+fn built() -> clap::Command {
+    let mut command = Args::command();
+    command.build();
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clap_finds_no_fault() {
+        Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,29 @@
+//! `m2sh hosts`: the hosts of a server, with the routes they have.
+
+use mongrel2::config::{Host, Server};
+
+use crate::args::Which;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::session::Session;
+use crate::show::Cell;
+
+const COLUMNS: [&str; 5] = ["server", "name", "matching", "maintenance", "routes"];
+
+pub(super) fn run(which: &Which, session: &mut Session) -> Result<Exit, Error> {
+    let servers = session.selected_whole(which, "show")?;
+    let rows = servers.iter().flat_map(|server| server.hosts.iter().map(|host| row(server, host)));
+    session.show.table(&COLUMNS, rows.collect())?;
+    Ok(Exit::Success)
+}
+
+fn row(server: &Server, host: &Host) -> Vec<Cell> {
+    let routes = host.routes.iter().map(|route| route.path.clone());
+    vec![
+        server.label().into(),
+        host.name.as_str().into(),
+        host.matching_or_name().into(),
+        host.maintenance.into(),
+        Cell::list(routes),
+    ]
+}

@@ -1,0 +1,49 @@
+//! The commands, one file each.
+
+mod commit;
+mod crew;
+mod dump;
+mod help;
+mod hosts;
+mod init;
+mod load;
+mod log;
+mod reload;
+mod route;
+mod routes;
+mod running;
+mod servers;
+mod start;
+mod stop;
+mod uuid;
+mod version;
+
+use crate::args::Command;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::session::Session;
+
+/// Does what was typed.
+///
+/// # Errors
+/// Whatever the command says.
+pub fn run(command: Command, session: &mut Session) -> Result<Exit, Error> {
+    match command {
+        Command::Init(because) => init::run(&because, session),
+        Command::Load(args) => load::run(&args, session),
+        Command::Dump => dump::run(session),
+        Command::Servers => servers::run(session),
+        Command::Hosts(which) => hosts::run(&which, session),
+        Command::Routes(which) => routes::run(&which, session),
+        Command::Route(args) => route::run(&args, session),
+        Command::Uuid => uuid::run(session),
+        Command::Start(args) => start::run(&args, session),
+        Command::Stop(args) => stop::run(&args, session),
+        Command::Reload(args) => reload::run(&args, session),
+        Command::Running(which) => running::run(&which, session),
+        Command::Log => log::run(session),
+        Command::Commit(args) => commit::run(args, session),
+        Command::Help(args) => help::run(&args, session),
+        Command::Version => version::run(session),
+    }
+}

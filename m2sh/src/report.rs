@@ -1,0 +1,62 @@
+//! What became of each server that a command acted on.
+//!
+//! What succeeded goes to stdout, what failed to stderr, and one failure doesn't keep a command from the
+//! other servers.
+
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::found::Found;
+use crate::session::Session;
+use crate::show::Form;
+
+/// The outcomes so far.
+#[derive(Debug, Default)]
+pub struct Report {
+    told: Vec<(String, Value)>,
+    done: usize,
+    failed: usize,
+}
+
+impl Report {
+    /// It was done for this server: `did` is the word for it, as in `Stopped server …`.
+    pub fn done(&mut self, did: &str, found: &Found) {
+        self.done += 1;
+        let pid = found.pid().unwrap_or_default();
+        let text = format!("{did} server {} at PID {pid}", found.title());
+        self.told.push((text, found.json("outcome", did.to_lowercase())));
+    }
+
+    /// There was nothing to be done, as the server doesn't run.
+    pub fn absent(&mut self, found: &Found) {
+        self.told.push((found.absence(), found.json("outcome", "not running")));
+    }
+
+    /// It could not be done.
+    pub fn failed(&mut self, error: &Error) {
+        self.failed += 1;
+        error.tell();
+    }
+
+    /// Whether it was done for any server.
+    pub fn any_done(&self) -> bool {
+        self.done > 0
+    }
+
+    /// Prints the outcomes, and sums them up: a failure counts first, and that nothing ran at all last.
+    ///
+    /// # Errors
+    /// What the output says.
+    pub fn finish(self, session: &mut Session) -> Result<Exit, Error> {
+        match session.show.form() {
+            Form::Json => session.show.json(&self.told.into_iter().map(|(_, json)| json).collect::<Vec<_>>())?,
+            Form::Lines | Form::Terminal => self.told.iter().try_for_each(|(text, _)| session.show.line(text))?,
+        }
+        Ok(match (self.failed, self.done) {
+            (0, 0) => Exit::NotRunning,
+            (0, _) => Exit::Success,
+            _ => Exit::Failure,
+        })
+    }
+}

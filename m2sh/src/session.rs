@@ -1,0 +1,181 @@
+//! What every command gets: where the database is, where output goes, and who is asking.
+//!
+//! It opens the database in the ways that commands need, and turns what can be wrong with it into messages
+//! with the next command to type.
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+
+use mongrel2::config::history::Entry;
+use mongrel2::config::store::{Change, StoreError};
+use mongrel2::config::{self, Checked, Config, Database, Problem, Server, Severity};
+
+use crate::args::Which;
+use crate::error::{Error, say};
+use crate::operator::Operator;
+use crate::select;
+use crate::show::Show;
+
+/// One command's surroundings.
+#[derive(Debug)]
+pub struct Session {
+    /// The configuration database.
+    pub db: PathBuf,
+    /// The output.
+    pub show: Show,
+    /// Who is at work.
+    pub operator: Operator,
+}
+
+impl Session {
+    /// Opens the database to read it.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn database(&self) -> Result<Database, Error> {
+        Database::open_to_read(&self.db).map_err(|error| self.cannot("use the database", error))
+    }
+
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    /// What is wrong with the database.
+    pub fn config(&self) -> Result<Config, Error> {
+        self.database()?.load().map_err(|error| self.cannot("use the database", error))
+    }
+
+    /// Reads the configuration, and checks that servers can run with it.
+    ///
+    /// # Errors
+    /// What is wrong with the database, or everything that is wrong with the configuration.
+    pub fn checked(&self) -> Result<Checked, Error> {
+        let config = self.config()?;
+        config::check(config.clone()).map(|(checked, _)| checked).map_err(|problems| self.faulty(&config, &problems))
+    }
+
+    /// The servers that a command is about, without their hosts.
+    ///
+    /// This reads no more than their own rows, so that a server can be found whatever has become of the rest.
+    ///
+    /// # Errors
+    /// What is wrong with the database, or with the selection.
+    pub fn selected(&self, which: &Which, verb: &str) -> Result<Vec<Server>, Error> {
+        let servers = self.database()?.servers().map_err(|error| self.cannot("use the database", error))?;
+        self.choose(servers, which, verb)
+    }
+
+    /// The servers that a command is about, with everything in them.
+    ///
+    /// # Errors
+    /// What is wrong with the database, or with the selection.
+    pub fn selected_whole(&self, which: &Which, verb: &str) -> Result<Vec<Server>, Error> {
+        self.choose(self.config()?.servers, which, verb)
+    }
+
+    /// Those of the servers that are meant.
+    ///
+    /// # Errors
+    /// What is unclear about the selection.
+    pub fn choose(&self, servers: Vec<Server>, which: &Which, verb: &str) -> Result<Vec<Server>, Error> {
+        let chosen = select::select(&servers, which).map_err(|unclear| unclear.into_error(verb, &self.db))?;
+        Ok(chosen.into_iter().map(|index| servers[index].clone()).collect())
+    }
+
+    /// Changes the database, together with its entry in the log.
+    ///
+    /// # Errors
+    /// What is wrong with the database; nothing has changed then.
+    pub fn change<T>(
+        &self,
+        doing: &str,
+        entry: &Entry,
+        change: impl FnOnce(&Change<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, Error> {
+        Database::open_to_change(&self.db)
+            .and_then(|mut database| database.change(entry, change))
+            .map_err(|error| self.cannot(doing, error))
+    }
+
+    /// The same, with a database that is made if it doesn't exist.
+    ///
+    /// # Errors
+    /// What is wrong with the database; nothing has changed then.
+    pub fn create<T>(
+        &self,
+        doing: &str,
+        entry: &Entry,
+        change: impl FnOnce(&Change<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, Error> {
+        Database::open_or_create(&self.db)
+            .and_then(|mut database| database.change(entry, change))
+            .map_err(|error| self.cannot(doing, error))
+    }
+
+    /// Writes to the log what happens to servers.
+    ///
+    /// A server can be started and stopped with a database that nobody may write: then there's a warning.
+    pub fn record(&self, entry: &Entry) {
+        let written = Database::open_to_change(&self.db).and_then(|mut database| database.change(entry, |_| Ok(())));
+        if let Err(error) = written {
+            say(&format!("m2sh: warning: cannot write to the log of `{}`: {error}", self.db.display()));
+        }
+    }
+
+    /// An error of the database, with the next command to type.
+    pub fn cannot(&self, doing: impl Display, error: StoreError) -> Error {
+        let cause = match &error {
+            StoreError::Row { .. } | StoreError::Locked | StoreError::ReadOnly | StoreError::Sqlite(_) => {
+                format!("`{}`: {error}", self.db.display())
+            }
+            _ => error.to_string(),
+        };
+        self.hint(&error).into_iter().fold(Error::cannot(doing, cause), Error::hint)
+    }
+
+    fn hint(&self, error: &StoreError) -> Option<String> {
+        let db = self.db.display();
+        Some(match error {
+            StoreError::Missing(_) => format!("make it with `m2sh init -db {db}`, or name another with `-db`"),
+            StoreError::NotADatabase(_) | StoreError::Foreign { .. } => {
+                "name the configuration database with `-db`; `m2sh init` makes one".to_owned()
+            }
+            StoreError::Newer { .. } => "use the m2sh that wrote it, or a newer one".to_owned(),
+            StoreError::Row { .. } => {
+                format!("look at the row with `m2sh dump -db {db}`, and load a sound one with `m2sh load -db {db}`")
+            }
+            StoreError::Locked => "try again when it is done".to_owned(),
+            StoreError::ReadOnly => format!("see who may write it with `ls -l {db}`"),
+            StoreError::Sqlite(_) if self.lacks_folder() => {
+                format!("make its folder with `mkdir -p {}`", folder(&self.db).display())
+            }
+            StoreError::Sqlite(_) => return None,
+        })
+    }
+
+    fn lacks_folder(&self) -> bool {
+        !folder(&self.db).is_dir()
+    }
+
+    fn faulty(&self, config: &Config, problems: &[Problem]) -> Error {
+        let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
+        let lines: Vec<String> = errors.map(|problem| describe(problem, config)).collect();
+        let db = self.db.display();
+        let cause = match &lines[..] {
+            [line] => line.clone(),
+            _ => format!("it has {} faults\n  {}", lines.len(), lines.join("\n  ")),
+        };
+        Error::cannot(format!("use the configuration in `{db}`"), cause)
+            .hint(format!("mend the script and load it with `m2sh load -db {db}`"))
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// A problem as a line: where, which field, what, and what to do about it.
+fn describe(problem: &Problem, config: &Config) -> String {
+    let field = if problem.field.is_empty() { String::new() } else { format!(", `{}`", problem.field) };
+    let hint = problem.hint.as_ref().map_or_else(String::new, |hint| format!(" ({hint})"));
+    format!("{}{field}: {}{hint}", problem.place.describe(config), problem.message)
+}

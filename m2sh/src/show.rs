@@ -1,0 +1,240 @@
+//! What goes to stdout: tables on a terminal, tab-separated lines in a pipe, JSON if asked for.
+//!
+//! Lines in a pipe have no heading, so that `cut` and `awk` get rows and nothing else.  A cell never breaks
+//! its line, whatever is in it: control characters are written as escapes.
+
+use std::io::{self, IsTerminal as _, Write};
+
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
+use serde::Serialize;
+use serde_json::Value;
+
+/// Longer words are broken in narrow tables.
+const MAX_WORD: usize = 80;
+
+/// The output of one command.
+pub struct Show {
+    form: Form,
+    out: Box<dyn Write>,
+}
+
+impl std::fmt::Debug for Show {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Show").field("form", &self.form).finish_non_exhaustive()
+    }
+}
+
+/// Who is going to read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Someone at a terminal.
+    Terminal,
+    /// A program that reads lines.
+    Lines,
+    /// A program that reads JSON.
+    Json,
+}
+
+/// A value in a table, for people and for programs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cell {
+    text: Vec<String>,
+    json: Value,
+}
+
+impl Cell {
+    /// Several texts: a line each on a terminal, blanks between them in a pipe, an array in JSON.
+    pub fn list(items: impl IntoIterator<Item = String>) -> Self {
+        let items: Vec<String> = items.into_iter().collect();
+        Self { text: items.iter().map(|item| escape(item)).collect(), json: items.into() }
+    }
+
+    /// A text for people that is something else in JSON.
+    pub fn both(text: &str, json: Value) -> Self {
+        Self { text: vec![escape(text)], json }
+    }
+
+    /// A value as a database has it.
+    pub fn value(json: Value) -> Self {
+        let text = match &json {
+            Value::Null => "NULL".into(),
+            Value::String(text) => escape(text),
+            other => other.to_string(),
+        };
+        Self { text: vec![text], json }
+    }
+}
+
+impl From<&str> for Cell {
+    fn from(text: &str) -> Self {
+        Self::both(text, text.into())
+    }
+}
+
+impl From<i64> for Cell {
+    fn from(number: i64) -> Self {
+        Self::value(number.into())
+    }
+}
+
+impl From<bool> for Cell {
+    fn from(truth: bool) -> Self {
+        Self::both(if truth { "yes" } else { "no" }, truth.into())
+    }
+}
+
+impl Show {
+    /// Output to stdout.
+    pub fn stdout(json: bool) -> Self {
+        let out = io::stdout().lock();
+        let form = match json {
+            true => Form::Json,
+            false if out.is_terminal() => Form::Terminal,
+            false => Form::Lines,
+        };
+        Self::new(form, io::BufWriter::new(out))
+    }
+
+    /// Output to anywhere.
+    pub fn new(form: Form, out: impl Write + 'static) -> Self {
+        Self { form, out: Box::new(out) }
+    }
+
+    /// Who is going to read it.
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
+    /// A table: in JSON an array of objects that have the columns' names as keys.
+    ///
+    /// # Errors
+    /// What the output says.
+    pub fn table(&mut self, columns: &[&str], rows: Vec<Vec<Cell>>) -> io::Result<()> {
+        match self.form {
+            Form::Json => self.json(&objects(columns, rows)),
+            Form::Terminal => self.line(&drawn(columns, &rows)),
+            Form::Lines => rows.iter().try_for_each(|row| self.line(&tabbed(row))),
+        }
+    }
+
+    /// A line of text, which has to be escaped already.
+    ///
+    /// # Errors
+    /// What the output says.
+    pub fn line(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.out, "{text}")
+    }
+
+    /// A line of text, or in JSON something better.
+    ///
+    /// # Errors
+    /// What the output says.
+    pub fn either(&mut self, text: &str, json: &impl Serialize) -> io::Result<()> {
+        if self.form == Form::Json { self.json(json) } else { self.line(text) }
+    }
+
+    /// JSON, whatever the form.
+    ///
+    /// # Errors
+    /// What the output says.
+    pub fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
+        serde_json::to_writer_pretty(&mut self.out, value)?;
+        writeln!(self.out)
+    }
+
+    /// Writes out what has been held back.
+    ///
+    /// # Errors
+    /// What the output says.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Rows as JSON objects.
+pub fn objects(columns: &[&str], rows: Vec<Vec<Cell>>) -> Vec<Value> {
+    let object = |row: Vec<Cell>| {
+        columns.iter().map(|name| (*name).to_owned()).zip(row.into_iter().map(|cell| cell.json)).collect()
+    };
+    rows.into_iter().map(object).collect()
+}
+
+/// A row for `cut` and `awk`.
+pub fn tabbed(row: &[Cell]) -> String {
+    row.iter().map(|cell| cell.text.join(" ")).collect::<Vec<_>>().join("\t")
+}
+
+fn drawn(columns: &[&str], rows: &[Vec<Cell>]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(columns.to_vec());
+    table.add_rows(rows.iter().map(|row| row.iter().map(|cell| cell.text.join("\n")).collect::<Vec<_>>()));
+    let unbroken = |column| ColumnConstraint::LowerBoundary(Width::Fixed(longest_word(columns[column], rows, column)));
+    table.set_constraints((0..columns.len()).map(unbroken));
+    table.to_string()
+}
+
+/// The width of a column's longest word and its padding: a UUID that is broken in two can't be copied.
+fn longest_word(heading: &str, rows: &[Vec<Cell>], column: usize) -> u16 {
+    let words =
+        rows.iter().filter_map(|row| row.get(column)).flat_map(|cell| &cell.text).flat_map(|text| text.split(' '));
+    let longest = words.chain([heading]).map(|word| word.chars().count()).max().unwrap_or_default();
+    u16::try_from(longest.min(MAX_WORD) + 2).expect("MAX_WORD is small")
+}
+
+/// A text without anything that moves a terminal's cursor or ends a line.
+pub fn escape(text: &str) -> String {
+    if !text.contains(char::is_control) {
+        return text.to_owned();
+    }
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(escaped).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Shared(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn shown(form: Form) -> String {
+        let out = Shared::default();
+        let mut show = Show::new(form, out.clone());
+        let routes = ["/".to_owned(), "/x".to_owned()];
+        let row = vec![Cell::from("a\tb\n\u{1b}[1m"), Cell::from(7), Cell::from(true), Cell::list(routes)];
+        show.table(&["name", "port", "up", "routes"], vec![row]).unwrap();
+        String::from_utf8(out.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn lines_are_bare_and_unbroken() {
+        assert_eq!(shown(Form::Lines), "a\\tb\\n\\u{1b}[1m\t7\tyes\t/ /x\n");
+    }
+
+    #[test]
+    fn json_has_the_values_as_they_are() {
+        let value: Value = serde_json::from_str(&shown(Form::Json)).unwrap();
+        let expected = serde_json::json!([{"name": "a\tb\n\u{1b}[1m", "port": 7, "up": true, "routes": ["/", "/x"]}]);
+        assert_eq!(value, expected);
+    }
+
+    #[test]
+    fn a_terminal_gets_a_table_with_headings() {
+        let table = shown(Form::Terminal);
+        assert!(table.lines().nth(1).unwrap().contains("name"), "{table}");
+        assert!(table.contains("a\\tb\\n\\u{1b}[1m") && !table.contains('\u{1b}'), "{table}");
+    }
+}

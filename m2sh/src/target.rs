@@ -1,0 +1,62 @@
+//! What a route leads to, in a few words, and as a cell of a table.
+
+use mongrel2::config::{Dir, Handler, Proxy, Target};
+use serde_json::Value;
+
+use crate::show::Cell;
+
+/// The essentials of a target: a folder, an upstream, a handler's two addresses.
+pub fn essentials(target: &Target) -> String {
+    match target {
+        Target::Dir(Dir { base, index_file, .. }) if index_file.is_empty() => base.clone(),
+        Target::Dir(Dir { base, index_file, .. }) => format!("{base} index {index_file}"),
+        Target::Proxy(Proxy { addr, port }) => format!("{addr}:{port}"),
+        Target::Handler(Handler { send_spec, send_ident, recv_spec, .. }) => {
+            format!("{send_spec} {recv_spec} ident {send_ident}")
+        }
+    }
+}
+
+/// Its fields for programs, its essentials for people.
+pub fn cell(target: &Target) -> Cell {
+    Cell::both(&essentials(target), fields(target))
+}
+
+/// The fields of a target's row.
+pub fn fields(target: &Target) -> Value {
+    let mut value = serde_json::to_value(target).expect("texts and numbers fit into JSON");
+    if let Value::Object(fields) = &mut value {
+        fields.shift_remove("target_type");
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_says_where_it_leads() {
+        let dir = Dir { base: "static/".into(), index_file: "index.html".into(), ..Dir::default() };
+        let handler = Handler {
+            send_spec: "tcp://127.0.0.1:9997".into(),
+            send_ident: "54c6".into(),
+            recv_spec: "tcp://127.0.0.1:9996".into(),
+            ..Handler::default()
+        };
+        for (target, expected) in [
+            (Target::Dir(dir), "static/ index index.html"),
+            (Target::Dir(Dir { base: "a".into(), ..Dir::default() }), "a"),
+            (Target::Proxy(Proxy { addr: "127.0.0.1".into(), port: 80 }), "127.0.0.1:80"),
+            (Target::Handler(handler), "tcp://127.0.0.1:9997 tcp://127.0.0.1:9996 ident 54c6"),
+        ] {
+            assert_eq!(essentials(&target), expected);
+        }
+    }
+
+    #[test]
+    fn fields_are_columns() {
+        let target = Target::Proxy(Proxy { addr: "::1".into(), port: 80 });
+        assert_eq!(fields(&target), serde_json::json!({"addr": "::1", "port": 80}));
+    }
+}

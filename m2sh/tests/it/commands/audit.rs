@@ -1,0 +1,65 @@
+//! The log: who did what, in the manual's form; it survives everything that the configuration goes through.
+
+use super::bench::{Bench, server};
+
+#[test]
+fn lines_are_those_of_the_manual() {
+    let bench = Bench::empty();
+    bench.m2sh("init -db config.sqlite").prints();
+    bench.m2sh("commit -db config.sqlite -what mongrel2.org -why").word("Testing things out.").prints();
+    let log = bench.m2sh("log -db config.sqlite").prints();
+    let lines: Vec<_> = log.lines().collect();
+    let form = |line: &str, what: &str, text: &str| {
+        let (time, rest) = line.split_once(", ").unwrap();
+        assert_eq!((time.len(), &time[..1], &time[11..12]), (20, "[", "T"), "{line}");
+        let (who, rest) = rest.split_once(", ").unwrap();
+        assert!(who.contains('@'), "{line}");
+        assert!(rest.starts_with(&format!("{what}] ")) && rest.ends_with(text), "{line}");
+    };
+    assert_eq!(lines.len(), 2);
+    form(lines[0], "init", "m2sh init -db config.sqlite");
+    form(lines[1], "mongrel2.org", "] Testing things out.");
+}
+
+#[test]
+fn entries_say_who_where_how_and_why() {
+    let bench = Bench::empty();
+    bench.m2sh("init").word("-why").word("a fresh start").prints();
+    let entry = bench.log().remove(0);
+    assert_eq!((entry.what.as_str(), entry.why.as_str()), ("init", "a fresh start"));
+    assert!(entry.how.ends_with("m2sh init -why 'a fresh start'"), "{}", entry.how);
+    assert!(!entry.who.is_empty() && !entry.location.is_empty());
+    let log = bench.m2sh("log").json();
+    assert_eq!(log[0]["why"], "a fresh start");
+    assert_eq!(log[0]["happened_at"], entry.happened_at);
+}
+
+#[test]
+fn the_user_behind_sudo_is_the_one_who_did_it() {
+    let bench = Bench::empty();
+    let mut m2sh = bench.m2sh("init");
+    m2sh.command.env("SUDO_USER", "operator");
+    m2sh.prints();
+    assert_eq!(bench.log()[0].who == "operator", rustix::process::getuid().is_root());
+}
+
+#[test]
+fn init_keeps_the_log_and_nothing_else() {
+    let bench = Bench::with(vec![server("test", "1", 6767)]);
+    bench.m2sh("commit -what x -why y").prints();
+    assert_eq!(bench.m2sh("init").prints(), "Emptied the configuration of config.sqlite\n");
+    assert_eq!(bench.m2sh("servers").prints(), "");
+    let what: Vec<_> = bench.log().into_iter().map(|entry| entry.what).collect();
+    assert_eq!(what, ["test", "x", "init"]);
+    assert!(bench.m2sh("dump").prints().contains("\ttext/html\t.html\n"));
+}
+
+#[test]
+fn what_only_reads_is_not_logged() {
+    let bench = Bench::with(vec![server("test", "1", 6767)]);
+    for words in ["dump", "servers", "hosts", "routes", "route /", "log"] {
+        bench.m2sh(words).prints();
+    }
+    bench.m2sh("running").exits(3);
+    assert_eq!(bench.log().len(), 1);
+}

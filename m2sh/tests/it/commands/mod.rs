@@ -1,0 +1,12 @@
+//! Every command of m2sh, as an operator or a script would call it.
+
+mod audit;
+mod bench;
+mod faults;
+mod listing;
+mod loading;
+mod processes;
+mod routing;
+mod selection;
+mod starting;
+mod typing;

@@ -1,0 +1,90 @@
+//! `m2sh start`, as far as it can be seen without a server that serves: the port is taken.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::bench::{Bench, server};
+
+/// A port that no server can have as long as the listener lives.
+fn taken() -> (TcpListener, u16) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, port)
+}
+
+/// Puts a program named sudo into a folder of its own, and gives that folder.
+fn fake_sudo(bench: &Bench, script: &str) -> std::path::PathBuf {
+    std::fs::create_dir(bench.path("bin")).unwrap();
+    std::fs::write(bench.path("bin/sudo"), format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(bench.path("bin/sudo"), PermissionsExt::from_mode(0o755)).unwrap();
+    bench.path("bin")
+}
+
+fn path_with(folder: &std::path::Path) -> std::ffi::OsString {
+    let mut path = folder.as_os_str().to_owned();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    path
+}
+
+#[test]
+fn one_server_takes_the_place_of_m2sh() {
+    let (_listener, port) = taken();
+    let bench = Bench::with(vec![server("test", "f400", port)]);
+    let output = bench.m2sh("start -db config.sqlite -host localhost").exits(1);
+    assert!(output.stdout.starts_with(&format!("Launching server test f400 on port {port}\n")), "{}", output.stdout);
+    for folder in ["run", "logs", "tmp"] {
+        assert!(bench.path(folder).is_dir(), "{folder}");
+    }
+    assert_eq!(bench.log().pop().unwrap().what, "start");
+}
+
+#[test]
+fn a_chroot_that_is_not_there() {
+    let mut server = server("test", "f400", 6767);
+    server.chroot = "www".into();
+    let bench = Bench::with(vec![server]);
+    bench.m2sh("start").exits(1).complains(&["its chroot `www` is not a folder", "hint: `mkdir -p www` makes it"]);
+    assert_eq!((bench.log().len(), bench.path("www").exists()), (1, false));
+}
+
+#[test]
+fn several_are_waited_for() {
+    let (_listener, port) = taken();
+    let bench = Bench::with(vec![server("a", "1", port), server("b", "2", port)]);
+    let output = bench.m2sh("start -every").exits(1);
+    let launched = format!("Launching server a 1 on port {port}\nLaunching server b 2 on port {port}\n");
+    assert!(output.stdout.starts_with(&launched), "{}", output.stdout);
+    for title in ["a 1", "b 2"] {
+        assert!(output.stderr.contains(&format!("Server {title} has ended: exit status: 1")), "{}", output.stderr);
+    }
+}
+
+#[test]
+fn sudo_gets_the_whole_command() {
+    let bench = Bench::with(vec![server("test", "f400", 6767)]);
+    let sudo = fake_sudo(&bench, r#"shift 2; echo "$@""#);
+    let mut m2sh = bench.m2sh("start -sudo");
+    m2sh.command.env("PATH", path_with(&sudo));
+    assert_eq!(m2sh.prints(), "Launching server test f400 on port 6767\nmongrel2 config.sqlite f400\n");
+}
+
+#[test]
+fn signals_reach_all_of_several() {
+    let bench = Bench::with(vec![server("a", "1", 6767), server("b", "2", 6768)]);
+    let sudo = fake_sudo(&bench, "echo ready\nexec sleep 600");
+    let mut m2sh = bench.m2sh("start -sudo -every");
+    let command = m2sh.command.env("PATH", path_with(&sudo)).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let ready = BufReader::new(child.stdout.take().unwrap()).lines().filter(|line| line.as_ref().unwrap() == "ready");
+    assert_eq!(ready.take(2).count(), 2);
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let mut told = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert_eq!(told.matches("has ended: signal: 15").count(), 2, "{told}");
+}

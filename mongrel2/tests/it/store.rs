@@ -1,0 +1,234 @@
+//! The database both ways: `load(save(tree)) == tree`, databases of the original tool, and rows that other
+//! programs have spoilt.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use mongrel2::config::history::Entry;
+use mongrel2::config::store::StoreError;
+use mongrel2::config::{
+    Config, Database, Dir, Handler, Host, Protocol, Proxy, Route, Server, Severity, Target, check, default_mimetypes,
+};
+use proptest::prelude::*;
+use rusqlite::Connection;
+
+/// Any text that a column can hold: quotes, blanks, line ends and all of Unicode, but for NUL.
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[a-z/.:-]{0,12}",
+        r#"['"`;%\\ \t\n-]{0,6}"#,
+        "\\PC{0,8}",
+        any::<String>().prop_map(|text| text.replace('\0', "")),
+        Just("NULL".to_owned()),
+        Just("007".to_owned()),
+    ]
+}
+
+fn target() -> impl Strategy<Value = Target> {
+    let dir = (text(), text(), text(), any::<i64>()).prop_map(|(base, index_file, default_ctype, cache_ttl)| Dir {
+        base,
+        index_file,
+        default_ctype,
+        cache_ttl,
+    });
+    let proxy = (text(), any::<i64>()).prop_map(|(addr, port)| Proxy { addr, port });
+    let handler = (text(), text(), text(), text(), any::<bool>(), any::<bool>()).prop_map(
+        |(send_spec, send_ident, recv_spec, recv_ident, raw_payload, tnetstring)| Handler {
+            send_spec,
+            send_ident,
+            recv_spec,
+            recv_ident,
+            raw_payload,
+            protocol: if tnetstring { Protocol::Tnetstring } else { Protocol::Json },
+        },
+    );
+    prop_oneof![dir.prop_map(Target::Dir), proxy.prop_map(Target::Proxy), handler.prop_map(Target::Handler)]
+}
+
+/// Hosts whose routes share some of a few targets, as variables of a script do.
+fn hosts() -> impl Strategy<Value = Vec<Host>> {
+    let route = (text(), any::<bool>(), any::<prop::sample::Index>());
+    let host = (any::<bool>(), text(), text(), prop::collection::vec(route, 0..6));
+    (prop::collection::vec(target(), 1..4), prop::collection::vec(host, 0..4)).prop_map(|(targets, hosts)| {
+        let route = |(path, reversed, index): (String, bool, prop::sample::Index)| Route {
+            path,
+            reversed,
+            target: index.get(&targets).clone(),
+        };
+        let host = |(maintenance, name, matching, routes): (bool, String, String, Vec<_>)| Host {
+            maintenance,
+            name,
+            matching,
+            routes: routes.into_iter().map(route).collect(),
+        };
+        hosts.into_iter().map(host).collect()
+    })
+}
+
+fn server() -> impl Strategy<Value = Server> {
+    let texts = prop::array::uniform9(text());
+    (texts, any::<i64>(), any::<i64>(), any::<bool>(), hosts()).prop_map(
+        |(texts, error_log_level, port, use_ssl, hosts)| {
+            let [uuid, access_log, error_log, chroot, pid_file, control_port, default_host, name, bind_addr] = texts;
+            Server {
+                uuid,
+                access_log,
+                error_log,
+                error_log_level,
+                chroot,
+                pid_file,
+                control_port,
+                default_host,
+                name,
+                bind_addr,
+                port,
+                use_ssl,
+                hosts,
+            }
+        },
+    )
+}
+
+fn config() -> impl Strategy<Value = Config> {
+    let pairs = || prop::collection::btree_map(text(), text(), 0..4);
+    (prop::collection::vec(server(), 0..4), pairs(), pairs()).prop_map(|(servers, settings, mimetypes)| Config {
+        servers,
+        settings,
+        mimetypes,
+    })
+}
+
+fn save(path: &Path, config: &Config) {
+    let mut database = Database::open_or_create(path).unwrap();
+    database.change(&Entry::default(), |change| change.save(config)).unwrap();
+}
+
+fn load(path: &Path) -> Result<Config, StoreError> {
+    Database::open_to_read(path)?.load()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+    #[test]
+    fn what_is_saved_is_loaded(first in config(), second in config()) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.sqlite");
+        for config in [&first, &second] {
+            save(&path, config);
+            prop_assert_eq!(&load(&path).unwrap(), config);
+            let bare = config.servers.iter().map(|server| Server { hosts: Vec::new(), ..server.clone() });
+            prop_assert_eq!(Database::open_to_read(&path).unwrap().servers().unwrap(), bare.collect::<Vec<_>>());
+        }
+        prop_assert_eq!(Database::open_to_read(&path).unwrap().log().unwrap().len(), 2);
+    }
+}
+
+/// A copy of the database that the original tool made of `c-config.conf`.
+fn recorded(folder: &Path) -> PathBuf {
+    let path = folder.join("config.sqlite");
+    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded/c-config.sqlite"), &path).unwrap();
+    path
+}
+
+#[test]
+fn a_database_of_the_original_tool_loads_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = recorded(folder.path());
+    let config = load(&path).unwrap();
+    let server = &config.servers[0];
+    assert_eq!((server.name.as_str(), server.port, server.hosts.len()), ("test", 7967, 1));
+    let paths: Vec<_> = server.hosts[0].routes.iter().map(|route| route.path.as_str()).collect();
+    for expected in ["/static/", "/json", "/tnet", "/pattern/([0-9]+)", "@chat", "@tchat", "<test", "/ws"] {
+        assert!(paths.contains(&expected), "{expected} in {paths:?}");
+    }
+    assert_eq!(config.settings["limits.content_length"], "1024");
+    let (_, problems) = check(config).unwrap();
+    assert!(problems.iter().all(|problem| problem.severity == Severity::Note), "{problems:?}");
+}
+
+#[test]
+fn a_database_of_the_original_tool_can_be_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = recorded(folder.path());
+    let config = load(&path).unwrap();
+    let before = Database::open_to_read(&path).unwrap().log().unwrap().len();
+    save(&path, &config);
+    assert_eq!(load(&path).unwrap(), config);
+    assert_eq!(Database::open_to_read(&path).unwrap().log().unwrap().len(), before + 1);
+}
+
+/// Spoils the recorded database, and checks what loading it says.
+fn spoilt(sql: &str, expected: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = recorded(folder.path());
+    Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    let error = load(&path).map(|_| ()).unwrap_err();
+    assert_eq!(error.to_string(), expected, "{sql}");
+}
+
+#[test]
+fn a_spoilt_row_is_told_with_table_and_id() {
+    spoilt(
+        "UPDATE route SET target_id = 99 WHERE path = '/static/'",
+        "table `route`, row 6: target_id is 99, but table `directory` has no such row",
+    );
+    spoilt(
+        "UPDATE route SET host_id = 99 WHERE id = 1",
+        "table `route`, row 1: host_id is 99, but table `host` has no such row",
+    );
+    spoilt(
+        "UPDATE host SET server_id = NULL WHERE id = 1",
+        "table `host`, row 1: server_id is 0, but table `server` has no such row",
+    );
+    spoilt(
+        "UPDATE route SET target_type = 'file' WHERE id = 2",
+        "table `route`, row 2: target_type is `file`, not `dir`, `proxy` or `handler`",
+    );
+    spoilt("UPDATE server SET port = 'http'", "table `server`, row 1: port is `http`, not a number");
+    spoilt("UPDATE server SET use_ssl = 2", "table `server`, row 1: use_ssl is 2, not 0 or 1");
+    spoilt("UPDATE server SET uuid = x'00ff'", r"table `server`, row 1: uuid is `\x00\xff`, not a text");
+    spoilt(
+        "UPDATE handler SET protocol = 'xml' WHERE id = 1",
+        "table `handler`, row 1: protocol: `xml` is neither `json` nor `tnetstring`",
+    );
+}
+
+#[test]
+fn columns_without_a_value_have_their_defaults() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = recorded(folder.path());
+    let sql = "UPDATE server SET chroot = NULL, bind_addr = NULL, error_log_level = NULL, control_port = NULL;
+               UPDATE host SET matching = NULL, maintenance = NULL;
+               UPDATE handler SET protocol = NULL, recv_ident = NULL";
+    Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    let server = load(&path).unwrap().servers.remove(0);
+    let expected = Server::default();
+    assert_eq!(server.chroot, expected.chroot);
+    assert_eq!(server.bind_addr, expected.bind_addr);
+    assert_eq!(server.error_log_level, expected.error_log_level);
+    assert_eq!(server.hosts[0].matching_or_name(), "localhost");
+}
+
+#[test]
+fn a_change_that_fails_leaves_everything_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = recorded(folder.path());
+    let before = load(&path).unwrap();
+    let mut database = Database::open_to_change(&path).unwrap();
+    let failed = database.change(&Entry::default(), |change| {
+        change.init()?;
+        Err::<(), _>(StoreError::Locked)
+    });
+    assert!(matches!(failed, Err(StoreError::Locked)));
+    assert_eq!(load(&path).unwrap(), before);
+}
+
+#[test]
+fn init_leaves_media_types_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = recorded(folder.path());
+    Database::open_to_change(&path).unwrap().change(&Entry::default(), |change| change.init()).unwrap();
+    let expected = Config { servers: Vec::new(), settings: BTreeMap::new(), mimetypes: default_mimetypes() };
+    assert_eq!(load(&path).unwrap(), expected);
+}
