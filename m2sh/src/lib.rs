@@ -1,1 +1,3 @@
-//! x
+//! The parts of m2sh that its binary is made of.
+
+pub mod script;

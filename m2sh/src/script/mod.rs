@@ -1,0 +1,86 @@
+//! Runs a configuration script and checks what it says.  Only this module knows Rhai.
+//!
+//! A script comes in as a path, with the facts of the world that it may ask for; out goes a checked
+//! configuration, or every fault at once with file, line, column and hint.  Nothing here reads the process's
+//! environment or writes a database; a script's `print` and `debug` go to stderr.
+
+mod build;
+mod convert;
+mod engine;
+mod import;
+mod object;
+mod scan;
+mod session;
+mod source;
+mod stop;
+mod trouble;
+mod words;
+
+use std::collections::BTreeMap;
+use std::panic::resume_unwind;
+use std::path::Path;
+use std::rc::Rc;
+use std::thread;
+
+use mongrel2::config::Checked;
+
+pub use trouble::{Level, Trouble, Troubles};
+
+use session::Session;
+use source::read;
+
+/// What a script may know of the world: the answers of `env` and `hostname`.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// The environment's variables.
+    pub variables: BTreeMap<String, String>,
+    /// The machine's name.
+    pub hostname: String,
+}
+
+/// What a good script says.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The configuration.
+    pub checked: Checked,
+    /// What is worth saying though nothing is wrong.
+    pub notes: Troubles,
+}
+
+/// Rhai evaluates by recursion.  On a stack of its own, a script's limits are the same in every build and
+/// on every thread; memory is only used where the recursion really goes.
+const STACK: usize = 256 << 20;
+
+/// Runs a script and checks what it says.
+///
+/// # Errors
+/// All that is wrong, by file and line; what stopped the script, if something did, and what was found before.
+pub fn run(path: &Path, facts: &Facts) -> Result<Outcome, Troubles> {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || run_here(path, facts));
+        match thread.map(thread::ScopedJoinHandle::join) {
+            Ok(Ok(result)) => result,
+            Ok(Err(panic)) => resume_unwind(panic),
+            Err(error) => {
+                let message = format!("cannot start a thread for `{}`: {error}", path.display());
+                Err(Trouble::general(message, "free some memory, or raise the limits of this user").into())
+            }
+        }
+    })
+}
+
+fn run_here(path: &Path, facts: &Facts) -> Result<Outcome, Troubles> {
+    let text = read(path)?;
+    let session = Rc::new(Session::new(facts.clone(), path, &text));
+    let engine = engine::new(&session);
+    let result = engine.compile(&text).map_err(Into::into).and_then(|mut ast| {
+        ast.set_source(path.to_string_lossy().as_ref());
+        engine.run_ast(&ast)
+    });
+    match result {
+        Ok(()) if !session.has_commit() => session.not_committed(),
+        Ok(()) => (),
+        Err(error) => stop::report(&session, &error),
+    }
+    build::outcome(&session)
+}
