@@ -5,13 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use mongrel2::config::{
-    Checked, Config, Host, Place, Problem, Route, Severity, check, closest, default_mimetypes, settings,
-};
+use mongrel2::config::{Checked, Config, Host, Place, Problem, Route, Severity, check, default_mimetypes};
 use rhai::{Array, Dynamic, Map};
 
 use super::Outcome;
 use super::object::Object;
+use super::options::{Options, option_spot};
 use super::session::{Commit, Session};
 use super::source::Spot;
 use super::trouble::{Level, Troubles};
@@ -53,7 +52,9 @@ impl<'a> Builder<'a> {
 
     fn outcome(mut self) -> Option<Checked> {
         self.servers();
-        self.options();
+        let options = Options::read(self.session, &self.commit);
+        self.config.settings = options.settings;
+        self.config.mimetypes.extend(options.mimetypes);
         let (checked, problems) = match check(std::mem::take(&mut self.config)) {
             Ok((checked, problems)) => (Some(checked), problems),
             Err(problems) => (None, problems),
@@ -166,63 +167,6 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn options(&mut self) {
-        if self.commit.options.is_unit() {
-            return;
-        }
-        let spot = self.commit.spot;
-        let Some(options) = self.commit.options.clone().try_cast::<Map>() else {
-            let got = found(&self.commit.options);
-            let message = format!("`commit` takes a map of settings and mimetypes as its second argument, not {got}");
-            return self.session.fault(spot, message, Some("commit([server], #{settings: #{…}})".into()));
-        };
-        for (name, value) in options {
-            match (name.as_str(), value.clone().try_cast::<Map>()) {
-                ("settings", Some(map)) => self.settings(map),
-                ("mimetypes", Some(map)) => self.mimetypes(map),
-                ("settings" | "mimetypes", None) => {
-                    let message = format!("`{name}` has to be a map, not {}", found(&value));
-                    self.session.fault(self.option_spot(&[&name]), message, None);
-                }
-                _ => self.unknown_option(&name),
-            }
-        }
-    }
-
-    fn unknown_option(&self, name: &str) {
-        let close = closest(name, ["settings", "mimetypes"]).map(|close| format!("did you mean `{close}`?"));
-        let hint = match settings::known(name) {
-            Some(_) => format!("settings are one level deeper: #{{settings: #{{\"{name}\": …}}}}"),
-            None => close.unwrap_or_else(|| "it takes `settings` and `mimetypes`".into()),
-        };
-        self.session.fault(self.option_spot(&[name]), format!("`commit` takes no `{name}`"), Some(hint));
-    }
-
-    fn settings(&mut self, map: Map) {
-        for (name, value) in map {
-            match setting(&value) {
-                Some(text) => drop(self.config.settings.insert(name.into(), text)),
-                None => {
-                    let message = format!("the setting `{name}` has to be a number, a string, true or false");
-                    let message = format!("{message}, not {}", found(&value));
-                    self.session.fault(self.option_spot(&["settings", &name]), message, None);
-                }
-            }
-        }
-    }
-
-    fn mimetypes(&mut self, map: Map) {
-        for (extension, value) in map {
-            match value.clone().into_string() {
-                Ok(mimetype) => drop(self.config.mimetypes.insert(extension.into(), mimetype)),
-                Err(_) => {
-                    let message = format!("the media type of `{extension}` has to be a string, not {}", found(&value));
-                    self.session.fault(self.option_spot(&["mimetypes", &extension]), message, None);
-                }
-            }
-        }
-    }
-
     fn report(&self, problem: Problem) {
         if let Some(spot) = self.spot(&problem) {
             let level = if problem.severity == Severity::Note { Level::Note } else { Level::Error };
@@ -234,8 +178,10 @@ impl<'a> Builder<'a> {
     fn spot(&self, problem: &Problem) -> Option<Spot> {
         let origin = match &problem.place {
             Place::Config => return (!self.partial).then_some(self.commit.spot),
-            Place::Setting(name) => return Some(self.option_spot(&["settings", name])),
-            Place::Mimetype(extension) => return Some(self.option_spot(&["mimetypes", extension])),
+            Place::Setting(name) => return Some(option_spot(self.session, &self.commit, &["settings", name])),
+            Place::Mimetype(extension) => {
+                return Some(option_spot(self.session, &self.commit, &["mimetypes", extension]));
+            }
             place => self.origins.get(place)?,
         };
         let object = match origin {
@@ -264,16 +210,4 @@ impl<'a> Builder<'a> {
         let changed = host.entry_spot("routes", path).or_else(|| host.entry_spot("routes", ""));
         changed.unwrap_or_else(|| self.session.sources().key(host.origin(), &["routes", path]))
     }
-
-    fn option_spot(&self, path: &[&str]) -> Spot {
-        self.session.sources().key(self.commit.spot, path)
-    }
-}
-
-/// A setting's value as the database has it.
-fn setting(value: &Dynamic) -> Option<String> {
-    if let Ok(truth) = value.as_bool() {
-        return Some(i32::from(truth).to_string());
-    }
-    (value.is_int() || value.is_float() || value.is_string()).then(|| value.to_string())
 }

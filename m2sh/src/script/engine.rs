@@ -1,9 +1,9 @@
 //! The Rhai engine of a run: its limits, and the words of a configuration as its functions.
 
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
-use mongrel2::config::closest;
-use rhai::{Dynamic, Engine, EvalAltResult, INT, Map, NativeCallContext};
+use rhai::{Dynamic, Engine, EvalAltResult, FLOAT, INT, Map, NativeCallContext, OptimizationLevel, Position};
 use uuid::Uuid;
 
 use super::import::Folder;
@@ -17,9 +17,11 @@ pub(super) const MOST_STEPS: u64 = 10_000_000;
 /// How deep calls may nest.
 pub(super) const MOST_CALLS: usize = 64;
 /// How deep expressions may nest.
-pub(super) const MOST_DEPTH: usize = 64;
+pub(super) const MOST_DEPTH: usize = 128;
 /// How many variables there may be at a time.
 pub(super) const MOST_VARIABLES: usize = 10_000;
+/// How long a script may run: a step may take long when it is about a long list.
+pub(super) const LONGEST_RUN: Duration = Duration::from_secs(10);
 /// How many bytes a string may have.
 const LONGEST_STRING: usize = 1 << 20;
 
@@ -43,6 +45,8 @@ pub(super) fn new(session: &Rc<Session>) -> Engine {
 
 fn limit(engine: &mut Engine) {
     engine
+        // A script is run once, and the optimiser drops what it thinks idle, such as a last `import`.
+        .set_optimization_level(OptimizationLevel::None)
         .set_max_operations(MOST_STEPS)
         .set_max_call_levels(MOST_CALLS)
         .set_max_expr_depths(MOST_DEPTH, MOST_DEPTH)
@@ -50,8 +54,16 @@ fn limit(engine: &mut Engine) {
         .set_max_string_size(LONGEST_STRING)
         .set_max_array_size(MOST_ENTRIES)
         .set_max_map_size(MOST_ENTRIES)
-        .disable_symbol("eval")
-        .disable_symbol("sleep");
+        .disable_symbol("eval");
+    let start = Instant::now();
+    // Rhai ends the script when it gets a value; asking the clock at every step would take longer than the step.
+    engine.on_progress(move |steps| (steps % 256 == 0 && start.elapsed() > LONGEST_RUN).then_some(Dynamic::UNIT));
+    engine.register_fn("sleep", |_: INT| sleepless());
+    engine.register_fn("sleep", |_: FLOAT| sleepless());
+}
+
+fn sleepless() -> Result<()> {
+    Err(thrown("`sleep` is switched off".into(), "a configuration has nothing to wait for".into()))
 }
 
 /// Stdout is for data; what a script prints is talk.
@@ -69,26 +81,31 @@ fn register_noun(engine: &mut Engine, noun: &'static Noun, session: &Rc<Session>
     engine.register_fn(noun.name, move |context: NativeCallContext<'_>, given: Dynamic| {
         let spot = session.spot(&context);
         let got = words::found(&given);
-        Object::new(noun, given.try_cast::<Map>().unwrap_or_else(|| {
-            let hint = format!("{}(#{{{}: …}})", noun.name, noun.fields[0].name);
-            session.fault(spot, format!("`{}` takes a map of its fields, not {got}", noun.name), Some(hint));
-            Map::new()
-        }), spot, &session)
+        Object::new(
+            noun,
+            given.try_cast::<Map>().unwrap_or_else(|| {
+                let hint = format!("{}(#{{{}: …}})", noun.name, noun.fields[0].name);
+                session.fault(spot, format!("`{}` takes a map of its fields, not {got}", noun.name), Some(hint));
+                Map::new()
+            }),
+            spot,
+            &session,
+        )
     });
 }
 
 fn register_object(engine: &mut Engine, session: &Rc<Session>) {
     engine.register_type_with_name::<Object>("object");
-    engine.register_indexer_get(|object: &mut Object, name: &str| -> Result<Dynamic> {
-        let noun = object.noun();
-        if noun.field(name).is_none() {
-            let close = closest(name, noun.names());
-            let hint = close.map_or_else(|| noun.list(), |close| format!("did you mean `{close}`?"));
-            return Err(thrown(format!("`{name}` is not a field of {}", noun.name), hint));
+    let here = Rc::clone(session);
+    let get = move |context: NativeCallContext<'_>, object: &mut Object, name: &str| -> Result<Dynamic> {
+        if object.noun().field(name).is_none() {
+            let position = here.sources().after(here.spot(&context)).position();
+            return Err(unknown(object.noun(), name, position));
         }
         let value = || object.value(name).map_or(Dynamic::UNIT, |value| value.clone());
         Ok(Part::new(object, name).map_or_else(value, Dynamic::from))
-    });
+    };
+    engine.register_indexer_get(get);
     let session = Rc::clone(session);
     let set = move |context: NativeCallContext<'_>, object: &mut Object, name: &str, value: Dynamic| {
         // Rhai's position is that of the `.` or `[` before the name.
@@ -96,6 +113,12 @@ fn register_object(engine: &mut Engine, session: &Rc<Session>) {
         object.set(name, value, spot, &session);
     };
     engine.register_indexer_set(set);
+}
+
+fn unknown(noun: &Noun, name: &str, position: Position) -> Box<EvalAltResult> {
+    let mut error = thrown(format!("`{name}` is not a field of {}", noun.name), noun.suggest(name));
+    error.set_position(position);
+    error
 }
 
 fn register_part(engine: &mut Engine, session: &Rc<Session>) {
@@ -124,9 +147,9 @@ fn register_part(engine: &mut Engine, session: &Rc<Session>) {
 
 fn refused(refusal: Refusal) -> Box<EvalAltResult> {
     let (message, hint) = match refusal {
-        Refusal::IsList => ("this is a list, whose entries have no names", "add to it with `push`"),
-        Refusal::IsMap => ("this is a map of paths to targets", "add to it with `host.routes[\"/path\"] = target`"),
-        Refusal::IsFull => ("this has 100000 entries already", "look for a loop that never ends"),
+        Refusal::List => ("this is a list, whose entries have no names", "add to it with `push`"),
+        Refusal::Map => ("this is a map of paths to targets", "add to it with `host.routes[\"/path\"] = target`"),
+        Refusal::Full => ("this has 100000 entries already", "look for a loop that never ends"),
     };
     thrown(message.into(), hint.into())
 }

@@ -8,7 +8,9 @@ mod build;
 mod convert;
 mod engine;
 mod import;
+mod lex;
 mod object;
+mod options;
 mod scan;
 mod session;
 mod source;
@@ -70,7 +72,7 @@ pub fn run(path: &Path, facts: &Facts) -> Result<Outcome, Troubles> {
 }
 
 fn run_here(path: &Path, facts: &Facts) -> Result<Outcome, Troubles> {
-    let text = read(path)?;
+    let text = read(path).map_err(|trouble| *trouble)?;
     let session = Rc::new(Session::new(facts.clone(), path, &text));
     let engine = engine::new(&session);
     let result = engine.compile(&text).map_err(Into::into).and_then(|mut ast| {

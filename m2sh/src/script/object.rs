@@ -96,10 +96,9 @@ impl Object {
                 self.mark(field.name);
             }
             None => {
-                let close = closest(name, self.noun().names());
-                let hint = close.map_or_else(|| self.noun().list(), |name| format!("did you mean `{name}`?"));
-                session.fault(spot, format!("`{name}` is not a field of {}", self.noun().name), Some(hint));
-                close.into_iter().for_each(|meant| self.mark_absent(meant));
+                let message = format!("`{name}` is not a field of {}", self.noun().name);
+                session.fault(spot, message, Some(self.noun().suggest(name)));
+                closest(name, self.noun().names()).into_iter().for_each(|meant| self.mark_absent(meant));
             }
         }
     }
@@ -154,11 +153,11 @@ pub(super) struct Part {
 /// Why a part can't be changed like that.
 pub(super) enum Refusal {
     /// It is a list, and a key was given.
-    IsList,
+    List,
     /// It is a map, and no key was given.
-    IsMap,
+    Map,
     /// It has [`MOST_ENTRIES`].
-    IsFull,
+    Full,
 }
 
 impl Part {
@@ -192,12 +191,12 @@ impl Part {
         let fields = &mut *self.object.0.fields.borrow_mut();
         let empty = || if key.is_some() { Map::new().into() } else { Array::new().into() };
         if key.is_some() && self.field.kind == Kind::Hosts {
-            return Err(Refusal::IsList);
+            return Err(Refusal::List);
         }
         let held = fields.values.entry(self.field.name).or_insert_with(empty);
         let entry = match key {
-            Some(key) => insert(&mut *held.write_lock().ok_or(Refusal::IsList)?, key, value)?,
-            None => push(&mut *held.write_lock().ok_or(Refusal::IsMap)?, value)?,
+            Some(key) => insert(&mut *held.write_lock().ok_or(Refusal::List)?, key, value)?,
+            None => push(&mut *held.write_lock().ok_or(Refusal::Map)?, value)?,
         };
         fields.spots.insert((self.field.name, entry), spot);
         Ok(())
@@ -216,7 +215,7 @@ impl IntoIterator for Part {
 /// What the new entry is called: its key.
 fn insert(map: &mut Map, key: &str, value: Dynamic) -> Result<String, Refusal> {
     if map.len() >= MOST_ENTRIES && !map.contains_key(key) {
-        return Err(Refusal::IsFull);
+        return Err(Refusal::Full);
     }
     map.insert(key.into(), value);
     Ok(key.to_owned())
@@ -225,7 +224,7 @@ fn insert(map: &mut Map, key: &str, value: Dynamic) -> Result<String, Refusal> {
 /// What the new entry is called: its index.
 fn push(list: &mut Array, value: Dynamic) -> Result<String, Refusal> {
     if list.len() >= MOST_ENTRIES {
-        return Err(Refusal::IsFull);
+        return Err(Refusal::Full);
     }
     list.push(value);
     Ok((list.len() - 1).to_string())

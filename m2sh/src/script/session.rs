@@ -3,7 +3,6 @@
 //! Rhai's functions hold it together, so everything is behind cells; no borrow outlives a method.
 
 use std::cell::{Ref, RefCell};
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use rhai::{Dynamic, NativeCallContext, Position};
@@ -18,12 +17,12 @@ pub(super) struct Session {
     /// What the script may know of the world.
     pub(super) facts: Facts,
     sources: RefCell<Sources>,
-    faults: RefCell<BTreeSet<Fault>>,
+    faults: RefCell<Vec<Fault>>,
     commits: RefCell<Vec<Commit>>,
 }
 
-/// What will be a trouble.  The order is that of the places, and one that a loop repeats is kept once.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What will be a trouble.
+#[derive(Debug, PartialEq, Eq)]
 struct Fault {
     spot: Spot,
     level: Level,
@@ -72,11 +71,12 @@ impl Session {
         self.report(spot, Level::Error, message.into(), hint);
     }
 
-    /// Reports something.
+    /// Reports something.  What a loop repeats is kept once.
     pub(super) fn report(&self, spot: Spot, level: Level, message: String, hint: Option<String>) {
         let mut faults = self.faults.borrow_mut();
-        if faults.len() < MOST_FAULTS {
-            faults.insert(Fault { spot, level, message, hint });
+        let fault = Fault { spot, level, message, hint };
+        if faults.len() < MOST_FAULTS && !faults.contains(&fault) {
+            faults.push(fault);
         }
     }
 
@@ -85,10 +85,11 @@ impl Session {
         self.faults.borrow().iter().any(|fault| fault.level == Level::Error)
     }
 
-    /// All that was reported, in order.
+    /// All that was reported, in the order of files and lines.
     pub(super) fn troubles(&self) -> Troubles {
         let sources = self.sources();
-        let faults = self.faults.take();
+        let mut faults = self.faults.take();
+        faults.sort_by_key(|fault| fault.spot);
         faults.into_iter().map(|fault| sources.trouble(fault.spot, fault.level, fault.message, fault.hint)).collect()
     }
 

@@ -2,21 +2,34 @@
 
 use std::cell::OnceCell;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use mongrel2::config::closest;
 use rhai::Position;
 
-use super::scan::{At, Index};
+use super::lex::At;
+use super::scan::Index;
 use super::trouble::{Level, Trouble};
 
-/// A place in a file; line 0 is the file as a whole.
+/// A place in a file, or at [`WHOLE`] the file as a whole, which comes after its lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Spot {
     file: usize,
     at: At,
 }
+
+impl Spot {
+    /// The place as Rhai writes it, without its file; Rhai counts to 65535.
+    pub(super) fn position(self) -> Position {
+        match (u16::try_from(self.at.0), u16::try_from(self.at.1)) {
+            (Ok(line @ 1..), Ok(column)) => Position::new(line, column),
+            _ => Position::NONE,
+        }
+    }
+}
+
+const WHOLE: At = (usize::MAX, 1);
 
 /// The files of a run, in the order in which they were read; the first is the script itself.
 #[derive(Debug)]
@@ -54,7 +67,8 @@ impl Sources {
     pub(super) fn spot(&self, source: Option<&str>, position: Position) -> Spot {
         let path = source.map(Path::new);
         let file = self.0.iter().position(|file| Some(file.path.as_path()) == path).unwrap_or(0);
-        Spot { file, at: (position.line().unwrap_or(0), position.position().unwrap_or(1)) }
+        let at = position.line().map_or(WHOLE, |line| (line, position.position().unwrap_or(1)));
+        Spot { file, at }
     }
 
     /// The key that those keys lead to in the call at `call`; the call itself if it can't be found.
@@ -82,8 +96,8 @@ impl Sources {
     pub(super) fn trouble(&self, spot: Spot, severity: Level, message: String, hint: Option<String>) -> Trouble {
         let (line, column) = spot.at;
         let file = &self.0[spot.file];
-        let known = line > 0;
-        let source = file.text.lines().nth(line.wrapping_sub(1)).filter(|text| text.len() <= LONGEST_LINE);
+        let known = spot.at != WHOLE;
+        let source = file.text.lines().nth(line - 1).filter(|text| text.len() <= LONGEST_LINE);
         Trouble {
             severity,
             message,
@@ -101,24 +115,26 @@ impl Sources {
 ///
 /// # Errors
 /// A trouble that says why it can't be read, and what to do.
-pub(super) fn read(path: &Path) -> Result<String, Trouble> {
+pub(super) fn read(path: &Path) -> Result<String, Box<Trouble>> {
     let shown = path.display();
-    let bytes = fs::read(path).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => Trouble::general(format!("there is no script `{shown}`"), missing(path)),
-        ErrorKind::PermissionDenied => {
-            Trouble::general(format!("cannot read `{shown}`: permission denied"), "it belongs to another user")
-        }
-        ErrorKind::IsADirectory => {
-            Trouble::general(format!("cannot read `{shown}`: it is a folder"), "name the script in it")
-        }
-        _ => Trouble::general(format!("cannot read `{shown}`: {error}"), "try `cat` on it"),
-    })?;
+    let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;
     String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
         let message = format!("`{shown}` is not UTF-8 text: line {line} has other bytes");
-        Trouble::general(message, format!("`iconv -f latin1 -t utf-8 {shown}` converts it"))
+        Trouble::general(message, format!("`iconv -f latin1 -t utf-8 {shown}` converts it")).into()
     })
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Trouble {
+    let shown = path.display();
+    let (why, hint) = match error.kind() {
+        ErrorKind::NotFound => return Trouble::general(format!("there is no script `{shown}`"), missing(path)),
+        ErrorKind::PermissionDenied => ("permission denied".to_owned(), format!("`ls -l {shown}` shows whose it is")),
+        ErrorKind::IsADirectory => ("it is a folder".to_owned(), "name the script in it".to_owned()),
+        _ => (error.to_string(), format!("`ls -l {shown}` shows what it is")),
+    };
+    Trouble::general(format!("cannot read `{shown}`: {why}"), hint)
 }
 
 /// What to do about a script that isn't there.

@@ -3,7 +3,7 @@
 use mongrel2::config::closest;
 use rhai::{Dynamic, EvalAltResult, ImmutableString, LexError, Map, ParseErrorType, Position};
 
-use super::engine::{MOST_CALLS, MOST_STEPS, MOST_VARIABLES};
+use super::engine::{LONGEST_RUN, MOST_CALLS, MOST_STEPS, MOST_VARIABLES};
 use super::scan::Index;
 use super::session::Session;
 use super::source::Spot;
@@ -60,6 +60,10 @@ fn tell(error: &EvalAltResult, index: &Index) -> Told {
         EvalAltResult::ErrorTooManyOperations(_) => {
             told(format!("the script takes more than {MOST_STEPS} steps"), "look for a loop that never ends")
         }
+        EvalAltResult::ErrorTerminated(..) => {
+            let seconds = LONGEST_RUN.as_secs();
+            told(format!("the script runs longer than {seconds} seconds"), "look for a loop that never ends")
+        }
         EvalAltResult::ErrorStackOverflow(_) => {
             told(format!("calls nest more than {MOST_CALLS} deep"), "look for a function that calls itself")
         }
@@ -94,7 +98,8 @@ fn variable(name: &str, index: &Index) -> Told {
 /// Rhai writes what was called as `name (type, type)`.
 fn function(signature: &str, index: &Index) -> Told {
     let (name, types) = signature.split_once(" (").unwrap_or((signature, ""));
-    let types: Vec<_> = types.trim_end_matches(')').split(", ").filter(|name| !name.is_empty()).map(kind_name).collect();
+    let types: Vec<_> =
+        types.trim_end_matches(')').split(", ").filter(|name| !name.is_empty()).map(kind_name).collect();
     if let Some(usage) = usage(name) {
         return told(format!("`{name}` cannot be called like this"), usage);
     }
@@ -137,14 +142,12 @@ fn syntax(error: &ParseErrorType) -> Told {
             Some("fields are written `Server(#{uuid: \"…\"})`, and arguments have a `,` between them")
         }
         ParseErrorType::MissingToken(token, _) if token == "}" || token == "," => Some("is a `,` missing before it?"),
-        ParseErrorType::BadInput(LexError::UnterminatedString) => {
-            Some("a string ends with a `\"` on the same line")
-        }
+        ParseErrorType::BadInput(LexError::UnterminatedString) => Some("a string ends with a `\"` on the same line"),
         ParseErrorType::BadInput(LexError::MalformedEscapeSequence(_)) => {
             Some("write a pattern with backslashes as #\"/(\\d+)\"#")
         }
-        ParseErrorType::Reserved(word) if ["eval", "sleep"].contains(&word.as_str()) => {
-            return told(format!("`{word}` is switched off"), "a configuration needs no such thing");
+        ParseErrorType::BadInput(LexError::ImproperSymbol(word, _)) if word == "eval" => {
+            return told("`eval` is switched off", "write the code itself");
         }
         ParseErrorType::DuplicatedProperty(_) => Some("a map has each key once"),
         ParseErrorType::ExprTooDeep => Some("give parts of it to variables"),

@@ -3,6 +3,7 @@
 //! The names are those of `mongrel2::config::tree`.  Values that pass here have the right type; whether they
 //! make sense together is for `mongrel2::config::check` to say.
 
+use mongrel2::config::closest;
 use rhai::{Array, Dynamic, INT, Map};
 
 use super::object::{Object, Part};
@@ -109,10 +110,7 @@ pub(super) static DIR: Noun = Noun {
 /// The manual, section 3.4.5.
 pub(super) static PROXY: Noun = Noun {
     name: "Proxy",
-    fields: &[
-        must("addr", Kind::Text, "addr: \"127.0.0.1\""),
-        must("port", Kind::Number, "port: 8080"),
-    ],
+    fields: &[must("addr", Kind::Text, "addr: \"127.0.0.1\""), must("port", Kind::Number, "port: 8080")],
 };
 
 /// The manual, section 3.4.6.
@@ -150,8 +148,11 @@ impl Noun {
         self.fields.iter().map(|field| field.name)
     }
 
-    /// The names of all fields, in words.
-    pub(super) fn list(&self) -> String {
+    /// The field that is meant by a name that isn't one; else all fields.
+    pub(super) fn suggest(&self, name: &str) -> String {
+        if let Some(close) = closest(name, self.names()) {
+            return format!("did you mean `{close}`?");
+        }
         format!("the fields of {} are {}", self.name, self.names().collect::<Vec<_>>().join(", "))
     }
 
@@ -205,7 +206,7 @@ impl Kind {
                 Some("write it without quotes, or use `parse_int`")
             }
             Self::Text if value.is_int() || value.is_float() => Some("put it in quotes"),
-            Self::Truth if text.is_ok() => Some("write it without quotes"),
+            Self::Truth if text.is_ok_and(|text| text.parse::<bool>().is_ok()) => Some("write it without quotes"),
             Self::Hosts if noun(value).is_some() => Some("put it in `[` and `]`"),
             Self::Routes => Some("routes: #{\"/\": Dir(#{…})}"),
             _ => None,
@@ -235,12 +236,13 @@ pub(super) fn kind_name(name: &str) -> String {
         ("a string", ["string", "&str | ImmutableString | String"].as_slice()),
         ("a number", &["i64"]),
         ("a number with a fraction", &["f64"]),
-        ("true or false", &["bool"]),
+        ("a boolean", &["bool"]),
         ("a character", &["char"]),
         ("a list", &["array", std::any::type_name::<Array>()]),
         ("a map", &["map", std::any::type_name::<Map>()]),
         ("a function", &["Fn"]),
-        ("nothing", &["()"]),
+        ("an object", &["object"]),
+        ("`()`", &["()"]),
     ];
     let known = types.iter().find(|(_, names)| names.contains(&name));
     known.map_or_else(|| format!("a {name}"), |(words, _)| (*words).to_owned())
