@@ -1,13 +1,37 @@
-//! A stand-in for the module that runs configuration scripts.
+//! Runs a configuration script and checks what it says.  Only this module knows Rhai.
+//!
+//! A script comes in as a path, with the facts of the world that it may ask for; out goes a checked
+//! configuration, or every fault at once with file, line, column and hint.  Nothing here reads the process's
+//! environment or writes a database; a script's `print` and `debug` go to stderr.
+
+mod build;
+mod convert;
+mod engine;
+mod import;
+mod lex;
+mod object;
+mod options;
+mod scan;
+mod session;
+mod source;
+mod stop;
+mod trouble;
+mod words;
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::panic::resume_unwind;
 use std::path::Path;
+use std::rc::Rc;
+use std::thread;
 
 use mongrel2::config::Checked;
-use serde::Serialize;
 
-/// What a script may know of the world.
+pub use trouble::{Level, Trouble, Troubles};
+
+use session::Session;
+use source::read;
+
+/// What a script may know of the world: the answers of `env` and `hostname`.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
     /// The environment's variables.
@@ -16,36 +40,49 @@ pub struct Facts {
     pub hostname: String,
 }
 
-/// What came out.
+/// What a good script says.
 #[derive(Debug)]
 pub struct Outcome {
     /// The configuration.
     pub checked: Checked,
-    /// What is worth saying.
+    /// What is worth saying though nothing is wrong.
     pub notes: Troubles,
 }
 
-/// What is wrong.
-#[derive(Debug, Serialize)]
-pub struct Troubles(Vec<String>);
+/// Rhai evaluates by recursion.  On a stack of its own, a script's limits are the same in every build and
+/// on every thread; memory is only used where the recursion really goes.
+const STACK: usize = 256 << 20;
 
-impl Troubles {
-    /// Whether there is nothing.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl fmt::Display for Troubles {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0.join("\n"))
-    }
-}
-
-/// Runs a script.
+/// Runs a script and checks what it says.
 ///
 /// # Errors
-/// Always, in this stand-in.
-pub fn run(path: &Path, _: &Facts) -> Result<Outcome, Troubles> {
-    Err(Troubles(vec![format!("error: cannot run `{}`: scripts are not there yet", path.display())]))
+/// All that is wrong, by file and line; what stopped the script, if something did, and what was found before.
+pub fn run(path: &Path, facts: &Facts) -> Result<Outcome, Troubles> {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || run_here(path, facts));
+        match thread.map(thread::ScopedJoinHandle::join) {
+            Ok(Ok(result)) => result,
+            Ok(Err(panic)) => resume_unwind(panic),
+            Err(error) => {
+                let message = format!("cannot start a thread for `{}`: {error}", path.display());
+                Err(Trouble::general(message, "free some memory, or raise the limits of this user").into())
+            }
+        }
+    })
+}
+
+fn run_here(path: &Path, facts: &Facts) -> Result<Outcome, Troubles> {
+    let text = read(path).map_err(|trouble| *trouble)?;
+    let session = Rc::new(Session::new(facts.clone(), path, &text));
+    let engine = engine::new(&session);
+    let result = engine.compile(&text).map_err(Into::into).and_then(|mut ast| {
+        ast.set_source(path.to_string_lossy().as_ref());
+        engine.run_ast(&ast)
+    });
+    match result {
+        Ok(()) if !session.has_commit() => session.not_committed(),
+        Ok(()) => (),
+        Err(error) => stop::report(&session, &error),
+    }
+    build::outcome(&session)
 }

@@ -1,4 +1,6 @@
-//! The integration tests of m2sh: the real program, in temporary folders.
+//! The real m2sh, and the scripts that it runs.
 
-#[cfg(test)]
+#![cfg(test)]
+
 mod commands;
+mod scripts;

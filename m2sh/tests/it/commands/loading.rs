@@ -46,7 +46,6 @@ fn a_script_with_a_fault_changes_nothing() {
 }
 
 #[test]
-#[ignore = "needs the module that runs scripts"]
 fn the_simple_config_of_the_manual() {
     let bench = Bench::empty();
     std::fs::write(bench.path("sample.rhai"), SCRIPT).unwrap();
@@ -63,7 +62,6 @@ fn the_simple_config_of_the_manual() {
 }
 
 #[test]
-#[ignore = "needs the module that runs scripts"]
 fn load_makes_the_database_and_keeps_its_log() {
     let bench = Bench::empty();
     std::fs::write(bench.path("config.rhai"), SCRIPT).unwrap();

@@ -1,0 +1,213 @@
+//! From the objects that a script committed to a checked configuration.
+//!
+//! Remembers which object or key each place of the tree came from, so that a problem found by
+//! `mongrel2::config::check` gets its line; drops a problem that only follows from a fault already reported.
+
+use std::collections::BTreeMap;
+
+use mongrel2::config::{Checked, Config, Host, Place, Problem, Route, Severity, check, default_mimetypes};
+use rhai::{Array, Dynamic, Map};
+
+use super::Outcome;
+use super::object::Object;
+use super::options::{Options, option_spot};
+use super::session::{Commit, Session};
+use super::source::Spot;
+use super::trouble::{Level, Troubles};
+use super::words::{HOST, Kind, ROUTE, SERVER, found};
+
+/// Checks what was committed, if something was.
+///
+/// # Errors
+/// All that was reported in the whole run.
+pub(super) fn outcome(session: &Session) -> Result<Outcome, Troubles> {
+    let checked = session.first_commit().and_then(|commit| Builder::new(session, commit).outcome());
+    match checked {
+        Some(checked) if !session.is_faulty() => Ok(Outcome { checked, notes: session.troubles() }),
+        _ => Err(session.troubles()),
+    }
+}
+
+/// What a place of the tree came from.
+enum Origin {
+    Object(Object),
+    /// An entry of a host's map of routes.
+    Entry(Object, String),
+}
+
+struct Builder<'a> {
+    session: &'a Session,
+    commit: Commit,
+    config: Config,
+    origins: BTreeMap<Place, Origin>,
+    /// Whether something was refused in the list of servers.
+    partial: bool,
+}
+
+impl<'a> Builder<'a> {
+    fn new(session: &'a Session, commit: Commit) -> Self {
+        let config = Config { mimetypes: default_mimetypes(), ..Config::default() };
+        Self { session, commit, config, origins: BTreeMap::new(), partial: false }
+    }
+
+    fn outcome(mut self) -> Option<Checked> {
+        self.servers();
+        let options = Options::read(self.session, &self.commit);
+        self.config.settings = options.settings;
+        self.config.mimetypes.extend(options.mimetypes);
+        let (checked, problems) = match check(std::mem::take(&mut self.config)) {
+            Ok((checked, problems)) => (Some(checked), problems),
+            Err(problems) => (None, problems),
+        };
+        problems.into_iter().for_each(|problem| self.report(problem));
+        checked
+    }
+
+    fn servers(&mut self) {
+        let Some(servers) = self.commit.servers.clone().try_cast::<Array>() else {
+            let message = format!("`commit` takes a list of servers, not {}", found(&self.commit.servers));
+            return self.refuse_server(message);
+        };
+        for (index, value) in servers.iter().enumerate() {
+            match Object::of(&SERVER, value) {
+                Some(server) => self.server(server),
+                None => {
+                    let message = format!("entry {index} of the list of servers is {}, not a Server", found(value));
+                    self.refuse_server(message);
+                }
+            }
+        }
+    }
+
+    fn refuse_server(&mut self, message: String) {
+        self.partial = true;
+        self.session.fault(self.commit.spot, message, Some("commit([server])".into()));
+    }
+
+    fn server(&mut self, object: Object) {
+        self.needed(&object);
+        let server = object.to_server();
+        let hosts = object.list("hosts");
+        let s = self.config.servers.len();
+        self.origins.insert(Place::Server(s), Origin::Object(object.clone()));
+        self.config.servers.push(server);
+        for (index, value) in hosts.iter().enumerate() {
+            match Object::of(&HOST, value) {
+                Some(host) => self.host(s, host),
+                None => self.refuse_entry(&object, "hosts", index, value),
+            }
+        }
+    }
+
+    fn host(&mut self, s: usize, object: Object) {
+        self.needed(&object);
+        let h = self.config.servers[s].hosts.len();
+        let mut host = object.to_host();
+        let routes = object.value("routes").map(|routes| routes.clone()).unwrap_or_default();
+        for (index, value) in object.list("routes").iter().enumerate() {
+            match Object::of(&ROUTE, value) {
+                Some(route) => self.route((s, h), &mut host, route),
+                None => self.refuse_entry(&object, "routes", index, value),
+            }
+        }
+        for (path, value) in routes.try_cast::<Map>().unwrap_or_default() {
+            self.entry((s, h), &mut host, &object, &path, &value);
+        }
+        self.origins.insert(Place::Host(s, h), Origin::Object(object));
+        self.config.servers[s].hosts.push(host);
+    }
+
+    /// A `Route(#{…})` in a list of routes.
+    fn route(&mut self, (s, h): (usize, usize), host: &mut Host, object: Object) {
+        self.needed(&object);
+        let Some(target) = object.value("target").and_then(|value| value.clone().try_cast::<Object>()) else {
+            return;
+        };
+        self.needed(&target);
+        let r = host.routes.len();
+        host.routes.push(object.to_route(target.to_target()));
+        self.origins.insert(Place::Route(s, h, r), Origin::Object(object));
+        self.origins.insert(Place::Target(s, h, r), Origin::Object(target));
+    }
+
+    /// A path and its target in a map of routes.
+    fn entry(&mut self, (s, h): (usize, usize), host: &mut Host, object: &Object, path: &str, value: &Dynamic) {
+        let target = if Kind::Target.takes(value) { value.clone().try_cast::<Object>() } else { None };
+        let Some(target) = target else {
+            let wanted = Kind::Target.wanted();
+            let message = format!("the route `{path}` has to lead to {wanted}, not {}", found(value));
+            return self.session.fault(self.entry_spot(object, path), message, None);
+        };
+        self.needed(&target);
+        let r = host.routes.len();
+        host.routes.push(Route { path: path.to_owned(), reversed: false, target: target.to_target() });
+        self.origins.insert(Place::Route(s, h, r), Origin::Entry(object.clone(), path.to_owned()));
+        self.origins.insert(Place::Target(s, h, r), Origin::Object(target));
+    }
+
+    fn refuse_entry(&self, object: &Object, field: &'static str, index: usize, value: &Dynamic) {
+        let spot = object.entry_spot(field, &index.to_string());
+        let spot = spot.unwrap_or_else(|| object.spot(field, self.session));
+        let noun = if field == "hosts" { "Host" } else { "Route" };
+        let message = format!("`{field}` has to be a list of {noun}, but entry {index} is {}", found(value));
+        self.session.fault(spot, message, None);
+        object.mark(field);
+    }
+
+    /// Reports the fields that an object lacks.
+    fn needed(&self, object: &Object) {
+        let noun = object.noun();
+        for field in noun.fields {
+            let Some(how) = field.needed else { continue };
+            if !object.has(field.name) && !object.is_faulty(field.name) {
+                let message = format!("this {} has no `{}`", noun.name, field.name);
+                self.session.fault(object.origin(), message, Some(how.into()));
+                object.mark(field.name);
+            }
+        }
+    }
+
+    fn report(&self, problem: Problem) {
+        if let Some(spot) = self.spot(&problem) {
+            let level = if problem.severity == Severity::Note { Level::Note } else { Level::Error };
+            self.session.report(spot, level, problem.message, problem.hint);
+        }
+    }
+
+    /// Where a problem is; `None` if it only follows from what has been reported.
+    fn spot(&self, problem: &Problem) -> Option<Spot> {
+        let origin = match &problem.place {
+            Place::Config => return (!self.partial).then_some(self.commit.spot),
+            Place::Setting(name) => return Some(option_spot(self.session, &self.commit, &["settings", name])),
+            Place::Mimetype(extension) => {
+                return Some(option_spot(self.session, &self.commit, &["mimetypes", extension]));
+            }
+            place => self.origins.get(place)?,
+        };
+        let object = match origin {
+            Origin::Entry(host, path) => return Some(self.entry_spot(host, path)),
+            Origin::Object(object) => object,
+        };
+        let field = match problem.field {
+            "" => return Some(object.origin()),
+            "matching" if !object.has("matching") => "name",
+            field => field,
+        };
+        (!object.is_faulty(field) && !self.follows(problem)).then(|| object.spot(field, self.session))
+    }
+
+    /// Whether a problem of a server's hosts may come from a host that was refused or has no proper name.
+    fn follows(&self, problem: &Problem) -> bool {
+        let Place::Server(server) = problem.place else { return false };
+        let hosts = self.origins.range(Place::Host(server, 0)..=Place::Host(server, usize::MAX));
+        let mut objects = hosts.map(|(_, host)| host).chain(self.origins.get(&problem.place));
+        let is_faulty = |object: &Object| ["hosts", "name", "matching"].iter().any(|field| object.is_faulty(field));
+        ["default_host", "hosts"].contains(&problem.field)
+            && objects.any(|origin| matches!(origin, Origin::Object(object) if is_faulty(object)))
+    }
+
+    fn entry_spot(&self, host: &Object, path: &str) -> Spot {
+        let changed = host.entry_spot("routes", path).or_else(|| host.entry_spot("routes", ""));
+        changed.unwrap_or_else(|| self.session.sources().key(host.origin(), &["routes", path]))
+    }
+}
