@@ -4,7 +4,7 @@
 //! to something.  A problem says where it is as a [`Place`], which a script turns into a line and m2sh into
 //! words; nothing here knows where the tree came from.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::net::{IpAddr, SocketAddr};
 
 use super::closest;
@@ -330,11 +330,10 @@ impl Checker {
 
     /// Each distinct target once, at the first route that has it.
     fn targets(&mut self, s: usize, server: &Server) {
-        let mut seen: Vec<&Target> = Vec::new();
+        let mut seen = HashSet::new();
         for (h, host) in server.hosts.iter().enumerate() {
             for (r, route) in host.routes.iter().enumerate() {
-                if !seen.contains(&&route.target) {
-                    seen.push(&route.target);
+                if seen.insert(&route.target) {
                     self.target(&Place::Target(s, h, r), &route.target);
                 }
             }
