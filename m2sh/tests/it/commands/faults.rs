@@ -71,7 +71,7 @@ fn a_configuration_that_no_server_can_run() {
     let texts = [
         "cannot use the configuration in `config.sqlite`",
         "server `test`: 99999 is not a TCP port",
-        "server `test`, host `localhost`, route `/(`, `path`: cannot use the pattern",
+        "server `test`, host `localhost`, route `/(`: cannot use the pattern",
     ];
     check(&bench, &["start", "reload", "route /"], &texts);
 }
