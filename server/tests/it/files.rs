@@ -83,6 +83,13 @@ fn missing_slashes_are_redirected_with_their_query() {
 }
 
 #[test]
+fn a_reversed_route_is_looked_up_by_the_whole_path() {
+    let mut site = Site::new().files("(.*).txt").file("static/sub/a.txt", "text");
+    site.server().hosts[0].routes[0].reversed = true;
+    assert_eq!(site.start().get("/sub/a.txt").text(), "text");
+}
+
+#[test]
 fn a_redirect_never_leads_to_another_host() {
     let running = Site::new().files("/").file("static/example.com/index.html", "x").start();
     assert_eq!(running.get("//example.com").header("location"), Some("/example.com/"));
