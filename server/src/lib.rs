@@ -8,6 +8,7 @@
 //! * `site`: what a reload replaces; never changed, only replaced.
 //! * `target`: files and handlers.  `connection`: HTTP.  `log`: both logs.  [`pidfile`]: who is running.
 
+mod addresses;
 mod connection;
 mod listen;
 mod log;

@@ -128,6 +128,7 @@ impl Running {
             ("pid_file", server.pid_file != old.pid_file),
             ("server.workers", settings.workers != old_settings.workers),
             ("zeromq.threads", settings.zeromq_threads != old_settings.zeromq_threads),
+            ("limits.handler_queue", settings.handler_queue != old_settings.handler_queue),
             ("disable.access_logging", settings.no_access_log != old_settings.no_access_log),
         ];
         for (name, _) in fixed.into_iter().filter(|(_, changed)| *changed) {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use mongrel2::config::paths::inside_chroot;
 use mongrel2::config::store::StoreError;
 use mongrel2::config::{Checked, Database, Server, Severity, check};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
 
 use crate::listen;
@@ -18,6 +19,9 @@ use crate::pidfile::{PidFile, PidFileError};
 use crate::site::Site;
 use crate::target::handler::{SocketError, Sockets};
 use crate::worker;
+
+/// How many file descriptors are not for connections.
+const RESERVED: usize = 128;
 
 /// What a server is started with.
 #[derive(Debug, Clone)]
@@ -172,7 +176,8 @@ fn start_workers(
     let count = if site.settings.workers == 0 { cores() } else { site.settings.workers };
     let address = server.address();
     let listeners = listen::bind(address, count).map_err(|error| StartError::Listen(address, error))?;
-    let options = worker::Options { first_id: random_id()?, access_log: !site.settings.no_access_log };
+    let (first_id, descriptors) = (random_id()?, raise_descriptors());
+    let options = worker::Options { first_id, access_log: !site.settings.no_access_log, descriptors };
     let workers = worker::start(site, listeners, &options, log.log())?;
     site.activate();
     for (socket, worker) in sockets.take_fresh().into_iter().zip(workers.iter().cycle()) {
@@ -187,4 +192,16 @@ fn start_workers(
 fn random_id() -> io::Result<u64> {
     let random = getrandom::u32().map_err(io::Error::other)?;
     Ok(u64::from(random % (1 << 30)) + (1 << 16))
+}
+
+/// Raises the limit of file descriptors as far as it goes; gives how many connections may use, which leaves
+/// some for files, handlers and logs.
+fn raise_descriptors() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!("cannot raise the number of open files to {:?}: {error}", limit.maximum);
+    }
+    let allowed = getrlimit(Resource::Nofile).current.unwrap_or(1 << 20);
+    usize::try_from(allowed).unwrap_or(usize::MAX).saturating_sub(RESERVED).max(1)
 }

@@ -33,7 +33,7 @@ impl Connection {
         let mimetype = |extension: &str| site.mimetype(extension).map(str::to_owned);
         let limit = site.settings.file_cache;
         match self.worker.files().find(directory, rest, accepted, limit, mimetype) {
-            Ok(Lookup::Served(served)) => self.serve(request, &served).await,
+            Ok(Lookup::Served(served)) => self.answer_with(request, &served).await,
             Ok(Lookup::Not(Found::Slash)) => self.redirect_to_slash(request).await,
             Ok(Lookup::Not(Found::Forbidden)) => self.error(request, 403).await,
             Ok(Lookup::Not(Found::Malformed)) => self.error(request, 400).await,
@@ -45,7 +45,7 @@ impl Connection {
         }
     }
 
-    async fn serve(&mut self, request: &Request, served: &Served) -> Outcome {
+    async fn answer_with(&mut self, request: &Request, served: &Served) -> Outcome {
         match Conditions::read(request.headers()).evaluate(served.to_validators()) {
             Verdict::Failed => self.error(request, 412).await,
             Verdict::NotModified => {

@@ -13,6 +13,7 @@ mod request;
 mod respond;
 mod stream;
 mod track;
+mod vitals;
 
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -22,34 +23,35 @@ use mongrel2::route::Found;
 use tokio::net::TcpStream;
 
 pub(crate) use line::Line;
+pub(crate) use vitals::{Phase, Vitals};
 
 use self::head::Framing;
 use self::request::{Refusal, Request};
 use self::stream::Stream;
+use crate::addresses::Counted;
 use crate::log::Access;
 use crate::site::{Host, Site};
 use crate::target::Target;
 use crate::worker::{Item, Worker};
 
-/// Serves a connection to its end.
-pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, worker: Rc<Worker>) {
-    let mut connection = Connection { stream: Stream::new(stream), peer, worker, line: None };
-    connection.worker.opened();
-    while connection.has_request().await {
-        // In a box of its own, so that an idle connection is small.
-        if let After::Close = Box::pin(connection.exchanges()).await {
-            break;
-        }
-    }
+/// A connection that has just come.
+pub(crate) struct Accepted {
+    pub(crate) stream: TcpStream,
+    pub(crate) peer: SocketAddr,
+    pub(crate) counted: Option<Counted>,
 }
 
 /// A client's connection.
-struct Connection {
+pub(crate) struct Connection {
     stream: Stream,
     peer: SocketAddr,
     worker: Rc<Worker>,
+    /// The connection's place among those of the worker.
+    key: usize,
     /// The connection's place in the registry, once a handler knows of it.
     line: Option<Rc<Line>>,
+    /// Keeps the connection counted as one of its address.
+    _counted: Option<Counted>,
 }
 
 /// What becomes of a connection behind an answer.
@@ -64,16 +66,33 @@ impl Drop for Connection {
         if let Some(line) = &self.line {
             self.worker.unregister(line);
         }
-        self.worker.closed();
+        self.worker.closed(self.key);
     }
 }
 
 impl Connection {
+    /// Makes a connection of a worker's, with its place among the others.
+    pub(crate) fn new(accepted: Accepted, worker: Rc<Worker>, key: usize, vitals: Rc<Vitals>) -> Self {
+        let Accepted { stream, peer, counted } = accepted;
+        Self { stream: Stream::new(stream, vitals), peer, worker, key, line: None, _counted: counted }
+    }
+
+    /// Serves the connection to its end.
+    pub(crate) async fn serve(mut self) {
+        while self.has_request().await {
+            // In a box of its own, so that an idle connection is small.
+            if let After::Close = Box::pin(self.exchanges()).await {
+                break;
+            }
+        }
+    }
+
     /// Waits for the first byte of a request; gives whether one came.
     async fn has_request(&mut self) -> bool {
         if self.worker.is_draining() {
             return false;
         }
+        self.stream.vitals().rest();
         let line = self.line.clone();
         let unexpected = async {
             match &line {

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::ops::Range;
+use std::rc::Rc;
 use std::time::Duration;
 
 use mongrel2::config::Settings;
@@ -13,6 +14,7 @@ use tokio::net::TcpStream;
 use super::chunked::{Decoder, Step};
 use super::head::{self, Framing, Parsed};
 use super::request::{Refusal, Request};
+use super::vitals::{Phase, Vitals};
 
 /// How much is read at once into a body.
 const PIECE: usize = 64 * 1024;
@@ -23,6 +25,7 @@ const FILE_PIECE: usize = 1024 * 1024;
 /// A client's socket.
 pub(super) struct Stream {
     socket: TcpStream,
+    vitals: Rc<Vitals>,
     /// Bytes behind the last request.
     rest: Vec<u8>,
     /// Whether bytes wait in the kernel that tokio has been told to forget.
@@ -32,10 +35,15 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(socket: TcpStream) -> Self {
+    pub(super) fn new(socket: TcpStream, vitals: Rc<Vitals>) -> Self {
         // It only costs speed if this fails.
         let _ = socket.set_nodelay(true);
-        Self { socket, rest: Vec::new(), unread: false, probed: false }
+        Self { socket, vitals, rest: Vec::new(), unread: false, probed: false }
+    }
+
+    /// How the connection is doing.
+    pub(super) fn vitals(&self) -> &Vitals {
+        &self.vitals
     }
 
     /// Whether bytes behind the last request are there.
@@ -130,11 +138,19 @@ impl Stream {
                 Err(_) => return Err(Refusal::Gone),
             }
         }
+        let mut waited = false;
         loop {
             match self.try_read(buffer) {
                 Ok(0) => return Err(Refusal::Gone),
-                Ok(_) => return Ok(()),
+                Ok(size) => {
+                    if waited {
+                        self.vitals.moved(size);
+                    }
+                    return Ok(());
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    waited = true;
+                    self.vitals.enter(Phase::Reading);
                     self.socket.readable().await.map_err(|_| Refusal::Gone)?;
                 }
                 Err(_) => return Err(Refusal::Gone),
@@ -187,11 +203,21 @@ impl Stream {
     }
 
     pub(super) async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
+        let mut waited = false;
         while !bytes.is_empty() {
             match self.socket.try_write(bytes) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => bytes = &bytes[written..],
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.socket.writable().await?,
+                Ok(written) => {
+                    if waited {
+                        self.vitals.moved(written);
+                    }
+                    bytes = &bytes[written..];
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    waited = true;
+                    self.vitals.enter(Phase::Writing);
+                    self.socket.writable().await?;
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -217,12 +243,14 @@ impl Stream {
     /// Writes a head, and lets the kernel send a part of a file behind it.
     pub(super) async fn write_and_send_file(&self, head: &[u8], file: &File, part: Range<u64>) -> io::Result<()> {
         self.write_more(head).await?;
+        self.vitals.enter(Phase::Writing);
         let mut offset = part.start;
         while offset < part.end {
             let piece = usize::try_from(part.end - offset).unwrap_or(FILE_PIECE).min(FILE_PIECE);
             let send = || Ok(rustix::fs::sendfile(&self.socket, file, Some(&mut offset), piece)?);
-            if self.socket.async_io(Interest::WRITABLE, send).await? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+            match self.socket.async_io(Interest::WRITABLE, send).await? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                sent => self.vitals.moved(sent),
             }
         }
         Ok(())

@@ -6,6 +6,7 @@ mod files;
 mod handlers;
 mod harness;
 mod http;
+mod limits;
 mod recorded;
 mod reload;
 mod start;
