@@ -158,7 +158,7 @@ impl Session {
 
     fn faulty(&self, config: &Config, problems: &[Problem]) -> Error {
         let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
-        let lines: Vec<String> = errors.map(|problem| describe(problem, config)).collect();
+        let lines: Vec<String> = errors.map(|problem| problem.describe(config)).collect();
         let db = self.db.display();
         let cause = match &lines[..] {
             [line] => line.clone(),
@@ -171,11 +171,4 @@ impl Session {
 
 fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// A problem as a line: where, which field, what, and what to do about it.
-fn describe(problem: &Problem, config: &Config) -> String {
-    let field = if problem.field.is_empty() { String::new() } else { format!(", `{}`", problem.field) };
-    let hint = problem.hint.as_ref().map_or_else(String::new, |hint| format!(" ({hint})"));
-    format!("{}{field}: {}{hint}", problem.place.describe(config), problem.message)
 }

@@ -73,6 +73,12 @@ impl Path {
         }
     }
 
+    /// What a directory looks up below its base: the path without the prefix, or all of it where the route is
+    /// told by a suffix.
+    pub fn rest<'p>(&self, path: &'p [u8]) -> &'p [u8] {
+        if self.reversed { path } else { &path[self.fixed.len()..] }
+    }
+
     /// Whether there is a pattern beside the fixed part.
     pub fn has_pattern(&self) -> bool {
         self.pattern.is_some()

@@ -4,10 +4,10 @@
 //! stay, and swaps; if anything fails on the way, the old one has never been touched.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mongrel2::config::paths::inside_chroot;
 use mongrel2::config::{self, Checked, Settings};
 use mongrel2::route::{Found, Hosts, Routes};
 
@@ -137,18 +137,10 @@ impl Builder<'_> {
 
 fn directory(dir: &config::Dir) -> Directory {
     Directory {
-        base: under_chroot(&dir.base),
+        base: inside_chroot(&dir.base),
         index_file: dir.index_file.clone(),
         default_ctype: dir.default_ctype.clone(),
         cache_ttl: Duration::from_secs(u64::try_from(dir.cache_ttl).expect("checked")),
-    }
-}
-
-/// A path of the configuration as seen from the chroot, which is the server's working directory.
-pub(crate) fn under_chroot(path: &str) -> PathBuf {
-    match path.trim_start_matches('/') {
-        "" => PathBuf::from("."),
-        relative => PathBuf::from(relative),
     }
 }
 

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use mongrel2::config::paths::inside_chroot;
 use mongrel2::config::store::StoreError;
 use mongrel2::config::{Checked, Database, Server, Severity, check};
 use thiserror::Error;
@@ -14,7 +15,7 @@ use thiserror::Error;
 use crate::listen;
 use crate::log::{self, Writer};
 use crate::pidfile::{PidFile, PidFileError};
-use crate::site::{Site, under_chroot};
+use crate::site::Site;
 use crate::target::handler::{SocketError, Sockets};
 use crate::worker;
 
@@ -138,7 +139,7 @@ impl Command {
 
 /// Where a server's logs are, from its chroot.
 pub(crate) fn log_paths(server: &Server) -> log::Paths {
-    log::Paths { access: under_chroot(&server.access_log), error: under_chroot(&server.error_log) }
+    log::Paths { access: inside_chroot(&server.access_log), error: inside_chroot(&server.error_log) }
 }
 
 /// Opens everything and starts the workers.
@@ -150,7 +151,7 @@ pub(crate) fn start(command: Command) -> Result<Started, StartError> {
     let server = checked.server(&command.uuid).expect("load found it");
     let chroot = PathBuf::from(&server.chroot);
     std::env::set_current_dir(&chroot).map_err(|error| StartError::Chroot(chroot, error))?;
-    let pid_file = PidFile::create(&under_chroot(&server.pid_file))?;
+    let pid_file = PidFile::create(&inside_chroot(&server.pid_file))?;
     let log = Writer::start(&log_paths(server)).map_err(|(path, error)| StartError::Log(path, error))?;
     log::set_level(server.error_log_level);
     log::install(log.log());

@@ -19,6 +19,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use crate::connection::{self, Line};
 use crate::log::{Access, AccessLog, Log};
 use crate::site::Site;
+use crate::target::directory::cache::Cache;
 use crate::target::handler::{Inlet, Socket};
 
 /// How many messages may wait for a worker before their sender waits.
@@ -172,6 +173,7 @@ pub(crate) struct Worker {
     ended: Cell<bool>,
     access: Option<AccessLog>,
     buffers: RefCell<Vec<Vec<u8>>>,
+    files: Cache,
     date: RefCell<(u64, Rc<str>)>,
 }
 
@@ -189,6 +191,7 @@ impl Worker {
             ended: Cell::new(false),
             access: seed.access,
             buffers: RefCell::default(),
+            files: Cache::default(),
             date: RefCell::new((0, "".into())),
         }
     }
@@ -200,6 +203,7 @@ impl Worker {
             match mail {
                 Mail::Serve(site, done) => {
                     *self.site.borrow_mut() = site;
+                    self.files.clear();
                     // Nobody listens any more if the reload was given up.
                     let _ = done.send(());
                 }
@@ -277,6 +281,11 @@ impl Worker {
 
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.get()
+    }
+
+    /// The small files that are kept in memory.
+    pub(crate) fn files(&self) -> &Cache {
+        &self.files
     }
 
     /// Waits until the server is about to stop.

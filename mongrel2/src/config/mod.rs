@@ -3,7 +3,7 @@
 pub mod check;
 pub mod history;
 mod mimetypes;
-mod paths;
+pub mod paths;
 pub mod settings;
 pub mod store;
 pub mod tree;

@@ -8,12 +8,17 @@ use std::path::{Component, Path, PathBuf};
 
 use super::tree::Server;
 
+/// A path as it counts from the chroot, for a program whose working directory that is: `/run/x` is `run/x`.
+pub fn inside_chroot(path: &str) -> PathBuf {
+    let inside: PathBuf = Path::new(path).components().filter(|part| matches!(part, Component::Normal(_))).collect();
+    if inside.as_os_str().is_empty() { ".".into() } else { inside }
+}
+
 impl Server {
     /// The place of one of the server's paths: `/run/mongrel2.pid` in the chroot `./` is `run/mongrel2.pid`.
     pub fn under_chroot(&self, path: &str) -> PathBuf {
         let chroot = Path::new(&self.chroot).components().filter(|part| *part != Component::CurDir);
-        let inside = Path::new(path).components().filter(|part| matches!(part, Component::Normal(_)));
-        chroot.chain(inside).collect()
+        chroot.chain(inside_chroot(path).components()).collect()
     }
 
     /// The PID file.

@@ -57,6 +57,7 @@ pub const KNOWN: &[Known] = &[
     no_effect("limits.dir_max_path", "paths may be as long as limits.url_path allows"),
     no_effect("limits.dir_send_buffer", "the kernel sends files"),
     no_effect("limits.fdtask_stack", COROUTINES),
+    number("limits.file_cache", 16 * 1024 * 1024, 0, 1 << 32),
     number("limits.handler_queue", 1000, 1, 1_000_000),
     no_effect("limits.handler_stack", COROUTINES),
     number("limits.handler_targets", 128, 1, 65_536),
@@ -108,6 +109,8 @@ pub struct Settings {
     pub buffer_size: usize,
     /// `limits.content_length`, bytes: the longest request body.
     pub content_length: u64,
+    /// `limits.file_cache`, bytes: how much each worker keeps of small files.
+    pub file_cache: usize,
     /// `limits.handler_queue`: how many messages wait for a handler to connect.
     pub handler_queue: usize,
     /// `limits.handler_targets`: how many connections one reply may address.
@@ -142,6 +145,7 @@ impl Settings {
             handler_wait: Duration::from_secs(number("handler.wait")),
             buffer_size: size("limits.buffer_size"),
             content_length: number("limits.content_length"),
+            file_cache: size("limits.file_cache"),
             handler_queue: size("limits.handler_queue"),
             handler_targets: size("limits.handler_targets"),
             header_count: size("limits.header_count"),

@@ -302,7 +302,7 @@ impl Change<'_> {
         Ok(self.transaction.pragma_update(None, "user_version", VERSION)?)
     }
 
-    fn save_server<'c>(&self, server: &'c Server, targets: &mut HashMap<TargetKey<'c>, i64>) -> Result<(), StoreError> {
+    fn save_server<'c>(&self, server: &'c Server, targets: &mut HashMap<&'c Target, i64>) -> Result<(), StoreError> {
         self.transaction
             .prepare_cached(
                 "INSERT INTO server (uuid, access_log, error_log, error_log_level, chroot, pid_file, control_port,
@@ -339,14 +339,13 @@ impl Change<'_> {
         &self,
         host_id: i64,
         route: &'c Route,
-        targets: &mut HashMap<TargetKey<'c>, i64>,
+        targets: &mut HashMap<&'c Target, i64>,
     ) -> Result<(), StoreError> {
-        let key = TargetKey::of(&route.target);
-        let target_id = match targets.get(&key) {
+        let target_id = match targets.get(&route.target) {
             Some(id) => *id,
             None => {
                 let id = self.save_target(&route.target)?;
-                targets.insert(key, id);
+                targets.insert(&route.target, id);
                 id
             }
         };
@@ -386,31 +385,6 @@ impl Change<'_> {
                 ])?,
         };
         Ok(self.transaction.last_insert_rowid())
-    }
-}
-
-/// What makes two targets the same row.
-#[derive(PartialEq, Eq, Hash)]
-enum TargetKey<'a> {
-    Dir(&'a str, &'a str, &'a str, i64),
-    Proxy(&'a str, i64),
-    Handler(&'a str, &'a str, &'a str, &'a str, bool, &'static str),
-}
-
-impl<'a> TargetKey<'a> {
-    fn of(target: &'a Target) -> Self {
-        match target {
-            Target::Dir(dir) => Self::Dir(&dir.base, &dir.index_file, &dir.default_ctype, dir.cache_ttl),
-            Target::Proxy(proxy) => Self::Proxy(&proxy.addr, proxy.port),
-            Target::Handler(handler) => Self::Handler(
-                &handler.send_spec,
-                &handler.send_ident,
-                &handler.recv_spec,
-                &handler.recv_ident,
-                handler.raw_payload,
-                handler.protocol.as_str(),
-            ),
-        }
     }
 }
 

@@ -96,7 +96,7 @@ pub struct Route {
 }
 
 /// What a route leads to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(tag = "target_type", rename_all = "lowercase")]
 pub enum Target {
     /// Files.
@@ -119,7 +119,7 @@ impl Target {
 }
 
 /// Serves files below a directory (the manual, section 3.4.4); table `directory`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Dir {
     /// Path under the server's `chroot`.
     pub base: String,
@@ -132,7 +132,7 @@ pub struct Dir {
 }
 
 /// An HTTP upstream (the manual, section 3.4.5).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Proxy {
     /// Name or address.
     pub addr: String,
@@ -141,7 +141,7 @@ pub struct Proxy {
 }
 
 /// A pair of ZeroMQ addresses that handlers connect to (the manual, section 3.4.6).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Handler {
     /// Address that the server binds to send requests (PUSH).
     pub send_spec: String,
@@ -158,7 +158,7 @@ pub struct Handler {
 }
 
 /// The form of the headers in a request message.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// A JSON object in a netstring.

@@ -1,16 +1,18 @@
 //! The socket of a connection and the bytes that have come but haven't been looked at.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, IoSlice};
+use std::ops::Range;
 use std::time::Duration;
 
 use mongrel2::config::Settings;
+use rustix::net::SendFlags;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use super::chunked::{Decoder, Step};
 use super::head::{self, Framing, Parsed};
 use super::request::{Refusal, Request};
-use crate::target::directory::Served;
 
 /// How much is read at once into a body.
 const PIECE: usize = 64 * 1024;
@@ -196,31 +198,42 @@ impl Stream {
         Ok(())
     }
 
-    /// Writes a head and a small file at once.
-    pub(super) async fn write_with_file(&self, mut head: Vec<u8>, served: &Served) -> io::Result<()> {
-        let size = usize::try_from(served.size).map_err(io::Error::other)?;
-        let end = head.len() + size;
-        head.reserve_exact(size);
-        while head.len() < end {
-            let room = rustix::buffer::spare_capacity(&mut head);
-            if rustix::io::read(&served.file, room)? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+    /// Writes two pieces, in one system call if the client takes them.
+    pub(super) async fn write_both(&self, first: &[u8], second: &[u8]) -> io::Result<()> {
+        match self.socket.try_write_vectored(&[IoSlice::new(first), IoSlice::new(second)]) {
+            Ok(written) if written >= first.len() => self.write_all(&second[written - first.len()..]).await,
+            Ok(written) => {
+                self.write_all(&first[written..]).await?;
+                self.write_all(second).await
             }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.write_all(first).await?;
+                self.write_all(second).await
+            }
+            Err(error) => Err(error),
         }
-        // A file that grew meanwhile is sent as it was.
-        self.write_all(&head[..end]).await
     }
 
-    /// Writes a head, and lets the kernel send a large file.
-    pub(super) async fn write_and_send_file(&self, head: &[u8], served: &Served) -> io::Result<()> {
-        self.write_all(head).await?;
-        let (mut offset, end) = (0, served.size);
-        while offset < end {
-            let piece = usize::try_from(end - offset).unwrap_or(FILE_PIECE).min(FILE_PIECE);
-            let send = || Ok(rustix::fs::sendfile(&self.socket, &served.file, Some(&mut offset), piece)?);
+    /// Writes a head, and lets the kernel send a part of a file behind it.
+    pub(super) async fn write_and_send_file(&self, head: &[u8], file: &File, part: Range<u64>) -> io::Result<()> {
+        self.write_more(head).await?;
+        let mut offset = part.start;
+        while offset < part.end {
+            let piece = usize::try_from(part.end - offset).unwrap_or(FILE_PIECE).min(FILE_PIECE);
+            let send = || Ok(rustix::fs::sendfile(&self.socket, file, Some(&mut offset), piece)?);
             if self.socket.async_io(Interest::WRITABLE, send).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
+        }
+        Ok(())
+    }
+
+    /// Writes bytes that others follow at once, so that the kernel may put them into one packet.
+    async fn write_more(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let send = || Ok(rustix::net::send(&self.socket, bytes, SendFlags::MORE | SendFlags::NOSIGNAL)?);
+            let written = self.socket.async_io(Interest::WRITABLE, send).await?;
+            bytes = &bytes[written..];
         }
         Ok(())
     }

@@ -70,8 +70,8 @@ fn a_configuration_that_no_server_can_run() {
     bench.sql("UPDATE server SET port = 99999; UPDATE route SET path = '/(' WHERE id = 1");
     let texts = [
         "cannot use the configuration in `config.sqlite`",
-        "server `test`, `port`: 99999 is not a TCP port",
-        "server `test`, host `localhost`, route `/(`, `path`: cannot use the pattern",
+        "server `test`: 99999 is not a TCP port",
+        "server `test`, host `localhost`, route `/(`: cannot use the pattern",
     ];
     check(&bench, &["start", "reload", "route /"], &texts);
 }
