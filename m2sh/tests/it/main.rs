@@ -1,6 +1,7 @@
-//! The real m2sh, and the scripts that it runs.
+//! The real m2sh, the scripts that it runs, and what the documents say about both.
 
 #![cfg(test)]
 
 mod commands;
+mod documents;
 mod scripts;
