@@ -330,7 +330,9 @@ impl Worker {
 
     async fn drain(self: Rc<Self>, done: oneshot::Sender<()>) {
         self.draining.set(true);
-        self.changed.notify_waiters();
+        for (_, member) in self.members.borrow().iter().filter(|(_, member)| member.vitals.is_idle()) {
+            member.task.abort();
+        }
         loop {
             let changed = self.changed.notified();
             if self.members.borrow().is_empty() {
@@ -359,13 +361,6 @@ impl Worker {
     /// The small files that are kept in memory.
     pub(crate) fn files(&self) -> &Cache {
         &self.files
-    }
-
-    /// Waits until the server is about to stop.
-    pub(crate) async fn draining(&self) {
-        while !self.draining.get() {
-            self.changed.notified().await;
-        }
     }
 
     /// Waits until the server ends.

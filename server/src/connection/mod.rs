@@ -51,7 +51,7 @@ pub(crate) struct Connection {
     /// The connection's place in the registry, once a handler knows of it.
     line: Option<Rc<Line>>,
     /// Keeps the connection counted as one of its address.
-    _counted: Option<Counted>,
+    _counted: Option<Box<Counted>>,
 }
 
 /// What becomes of a connection behind an answer.
@@ -74,7 +74,7 @@ impl Connection {
     /// Makes a connection of a worker's, with its place among the others.
     pub(crate) fn new(accepted: Accepted, worker: Rc<Worker>, key: usize, vitals: Rc<Vitals>) -> Self {
         let Accepted { stream, peer, counted } = accepted;
-        Self { stream: Stream::new(stream, vitals), peer, worker, key, line: None, _counted: counted }
+        Self { stream: Stream::new(stream, vitals), peer, worker, key, line: None, _counted: counted.map(Box::new) }
     }
 
     /// Serves the connection to its end.
@@ -88,31 +88,16 @@ impl Connection {
     }
 
     /// Waits for the first byte of a request; gives whether one came.
+    ///
+    /// Most connections spend most of their time here, so that this future is kept small.
     async fn has_request(&mut self) -> bool {
         if self.worker.is_draining() {
             return false;
         }
         self.stream.vitals().rest();
-        let line = self.line.clone();
-        let unexpected = async {
-            match &line {
-                Some(line) => line.changed().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            () = unexpected => match line.and_then(|line| line.pop()) {
-                Some(Item::Bytes(_)) => {
-                    tracing::warn!("a handler replied to a connection that had no request open; it was closed");
-                    false
-                }
-                Some(Item::Close) => false,
-                // A request that has been answered after all.
-                Some(Item::Unanswered) | None => true,
-            },
-            readable = self.stream.readable() => readable,
-            () = self.worker.draining() => false,
+        match &self.line {
+            None => self.stream.readable().await,
+            Some(line) => Box::pin(quiet(Rc::clone(line), &self.stream)).await,
         }
     }
 
@@ -179,6 +164,23 @@ impl Connection {
                 Target::Handler(handler) => self.ask(request, site, handler, &rule.path().text).await,
             },
         }
+    }
+}
+
+/// Waits for a request on a connection that handlers know; gives whether the connection goes on.
+async fn quiet(line: Rc<Line>, stream: &Stream) -> bool {
+    tokio::select! {
+        biased;
+        () = line.changed() => match line.pop() {
+            Some(Item::Bytes(_)) => {
+                tracing::warn!("a handler replied to connection {} when it had no request open; it was closed", line.id());
+                false
+            }
+            Some(Item::Close) => false,
+            // A request that has been answered after all.
+            Some(Item::Unanswered) | None => true,
+        },
+        readable = stream.readable() => readable,
     }
 }
 

@@ -242,8 +242,8 @@ impl Stream {
 
     /// Writes a head, and lets the kernel send a part of a file behind it.
     pub(super) async fn write_and_send_file(&self, head: &[u8], file: &File, part: Range<u64>) -> io::Result<()> {
-        self.write_more(head).await?;
         self.vitals.enter(Phase::Writing);
+        self.write_more(head).await?;
         let mut offset = part.start;
         while offset < part.end {
             let piece = usize::try_from(part.end - offset).unwrap_or(FILE_PIECE).min(FILE_PIECE);

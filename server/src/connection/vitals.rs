@@ -50,6 +50,11 @@ impl Vitals {
         }
     }
 
+    /// Whether the connection waits for the next request.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.phase.get() == Phase::Idle
+    }
+
     /// Begins to wait for the next request.
     pub(crate) fn rest(&self) {
         self.begin(Phase::Idle, Instant::now());
