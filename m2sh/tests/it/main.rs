@@ -3,4 +3,5 @@
 #![cfg(test)]
 
 mod commands;
+mod demo;
 mod scripts;
