@@ -307,6 +307,8 @@ fn a_path_that_is_long_and_strange() {
 fn a_server_that_dies_ends_the_demo() {
     let place = Place::new();
     let mut demo = place.start();
+    let log = place.path("logs/error.log");
+    wait::until("the log", || fs::read_to_string(&log).unwrap().contains("listens on").then_some(()));
     kill_process(demo.server().unwrap(), Signal::KILL).unwrap();
     assert_eq!(demo.process.wait().code(), Some(1));
     for text in ["m2sh: cannot go on: the server has ended: signal: 9", "listens on 127.0.0.1", "hint: start it again"]
