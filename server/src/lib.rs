@@ -3,7 +3,7 @@
 //! The way of a request: `listen` → `worker` accepts → `connection` parses → `site` finds host, route and
 //! target → `target` answers → `connection` writes → `log`.
 //!
-//! * `start`: from the command line to a server with everything open; `run`: its main thread, with `signal`.
+//! * `run`: the main thread, with `signal`; `start`: from the command line to a server with everything open.
 //! * `worker`: one thread per core, each with its own connections.  Workers share nothing that changes.
 //! * `site`: what a reload replaces; never changed, only replaced.
 //! * `target`: files and handlers.  `connection`: HTTP.  `log`: both logs.  [`pidfile`]: who is running.
@@ -29,8 +29,7 @@ use start::{Command, StartError};
 ///
 /// `arguments` are those behind the program's name.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let started = Command::parse(arguments).and_then(start::start);
-    match started.and_then(run::run) {
+    match Command::parse(arguments).and_then(run::run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("mongrel2: cannot start: {error}");

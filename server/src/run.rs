@@ -11,23 +11,24 @@ use crate::listen;
 use crate::log;
 use crate::signal::{Event, Signals};
 use crate::site::Site;
-use crate::start::{Command, StartError, Started, log_paths};
+use crate::start::{Command, StartError, Started, log_paths, start};
 use crate::worker::{Mail, Thread};
 
-/// Serves until a signal says to stop.
+/// Starts, and serves until a signal says to stop.
+///
+/// It listens to signals before anyone can find it by its PID file: a signal that nobody listens to kills.
 ///
 /// # Errors
-/// The system can't give what waiting for signals needs.
-pub(crate) fn run(started: Started) -> Result<(), StartError> {
+/// Whatever can't be opened, or the system can't give what waiting for signals needs.
+pub(crate) fn run(command: Command) -> Result<(), StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    let Started { command, checked, sockets, workers, log, pid_file } = started;
+    let mut signals = runtime.block_on(async { Signals::listen() })?;
+    let Started { command, checked, sockets, workers, log, pid_file } = start(command)?;
     let mut running = Running { command, checked, sockets, workers, log };
     runtime.block_on(async {
-        let mut signals = Signals::listen()?;
         running.until_stopped(&mut signals).await;
         running.drain(&mut signals).await;
-        Ok::<(), StartError>(())
-    })?;
+    });
     let Running { sockets, workers, log, .. } = running;
     workers.into_iter().for_each(Thread::join);
     // Waits for the last messages to handlers.

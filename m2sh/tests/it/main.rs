@@ -3,5 +3,6 @@
 #![cfg(test)]
 
 mod commands;
+mod demo;
 mod documents;
 mod scripts;
