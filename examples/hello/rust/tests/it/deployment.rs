@@ -127,11 +127,7 @@ fn a_reload_under_traffic_fails_no_request() {
     clients.into_iter().for_each(|client| client.join().unwrap());
     let log = deployment.told(&["log"]);
     let count = |what: &str| log.lines().filter(|line| line.contains(what)).count();
-    assert_eq!(
-        (count(", load] one more route"), count(", reload] "), count(", start] ")),
-        (10, 10, 1),
-        "{log}"
-    );
+    assert_eq!((count(", load] one more route"), count(", reload] "), count(", start] ")), (10, 10, 1), "{log}");
     deployment.told(&["stop"]);
     assert!(server.wait().success());
 }
