@@ -16,6 +16,7 @@ mod track;
 mod vitals;
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -80,11 +81,15 @@ impl Connection {
     /// Serves the connection to its end.
     pub(crate) async fn serve(mut self) {
         while self.has_request().await {
-            // In a box of its own, so that an idle connection is small.
-            if let After::Close = Box::pin(self.exchanges()).await {
+            if let After::Close = self.active().await {
                 break;
             }
         }
+    }
+
+    /// [`exchanges`](Self::exchanges) in a box of its own, so that an idle connection is small.
+    fn active(&mut self) -> Pin<Box<dyn Future<Output = After> + '_>> {
+        Box::pin(self.exchanges())
     }
 
     /// Waits for the first byte of a request; gives whether one came.
@@ -97,7 +102,7 @@ impl Connection {
         self.stream.vitals().rest();
         match &self.line {
             None => self.stream.readable().await,
-            Some(line) => Box::pin(quiet(Rc::clone(line), &self.stream)).await,
+            Some(line) => quiet(Rc::clone(line), &self.stream).await,
         }
     }
 
@@ -168,20 +173,22 @@ impl Connection {
 }
 
 /// Waits for a request on a connection that handlers know; gives whether the connection goes on.
-async fn quiet(line: Rc<Line>, stream: &Stream) -> bool {
-    tokio::select! {
-        biased;
-        () = line.changed() => match line.pop() {
-            Some(Item::Bytes(_)) => {
-                tracing::warn!("a handler replied to connection {} when it had no request open; it was closed", line.id());
-                false
-            }
-            Some(Item::Close) => false,
-            // A request that has been answered after all.
-            Some(Item::Unanswered) | None => true,
-        },
-        readable = stream.readable() => readable,
-    }
+fn quiet(line: Rc<Line>, stream: &Stream) -> Pin<Box<dyn Future<Output = bool> + '_>> {
+    Box::pin(async move {
+        tokio::select! {
+            biased;
+            () = line.changed() => match line.pop() {
+                Some(Item::Bytes(_)) => {
+                    tracing::warn!("a handler replied to connection {} when it had no request open; it was closed", line.id());
+                    false
+                }
+                Some(Item::Close) => false,
+                // A request that has been answered after all.
+                Some(Item::Unanswered) | None => true,
+            },
+            readable = stream.readable() => readable,
+        }
+    })
 }
 
 /// What came of a request.

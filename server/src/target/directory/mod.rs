@@ -7,6 +7,7 @@
 pub(crate) mod cache;
 pub(crate) mod conditions;
 pub(crate) mod encoding;
+pub(crate) mod listing;
 pub(crate) mod range;
 pub(crate) mod served;
 
