@@ -11,8 +11,10 @@ const SMALL_FILE: u64 = 64 * 1024;
 
 impl Connection {
     pub(super) async fn file(&mut self, request: &Request, site: &Site, directory: &Directory, rest: &[u8]) -> Outcome {
-        if !matches!(request.method(), b"GET" | b"HEAD") {
-            return self.error(request, 405).await;
+        match request.method() {
+            b"GET" | b"HEAD" => {}
+            b"OPTIONS" => return self.options(request).await,
+            _ => return self.error(request, 405).await,
         }
         let served = match directory.find(rest) {
             Ok(directory::Found::File(served)) => served,

@@ -11,6 +11,9 @@ use crate::log::Access;
 /// How long a closed connection may go on sending before it is cut off.
 const LINGER: Duration = Duration::from_secs(2);
 
+/// What the server itself answers for its own targets (RFC 9110, section 10.2.1).
+const ALLOW: &str = "GET, HEAD, OPTIONS";
+
 impl Connection {
     pub(super) fn answer(&self, status: u16) -> Answer {
         Answer::new(status, &self.worker.date().1)
@@ -32,11 +35,17 @@ impl Connection {
         let page = error_page(status);
         let mut answer = self.answer(status).header("Content-Type", "text/html").header("Content-Length", page.len());
         match status {
-            405 => answer = answer.header("Allow", "GET, HEAD"),
+            405 => answer = answer.header("Allow", ALLOW),
             503 => answer = answer.header("Retry-After", 10),
             _ => {}
         }
         self.send(request, answer, page.as_bytes()).await
+    }
+
+    /// Says what may be asked (RFC 9110, section 9.3.7), of a directory or of the server as a whole.
+    pub(super) async fn options(&mut self, request: &Request) -> Outcome {
+        let answer = self.answer(204).header("Allow", ALLOW);
+        self.send(request, answer, b"").await
     }
 
     pub(super) async fn redirect_to_slash(&mut self, request: &Request) -> Outcome {

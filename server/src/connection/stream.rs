@@ -8,7 +8,8 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use super::chunked::{Decoder, Step};
-use super::head::{self, Framing, Parsed};
+use super::fields::Framing;
+use super::head::{self, Parsed};
 use super::request::{Refusal, Request};
 use crate::target::directory::Served;
 
@@ -101,6 +102,10 @@ impl Stream {
                     return Ok(body);
                 }
                 Step::More => {
+                    // A chunk that is announced as too long need not come to be refused.
+                    if (body.len() as u64).saturating_add(decoder.left()) > limit {
+                        return Err(too_large());
+                    }
                     bytes.clear();
                     start = 0;
                     self.read_piece(&mut bytes).await?;

@@ -202,6 +202,7 @@ impl Client {
     pub(crate) fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(wait::DEADLINE)).unwrap();
+        stream.set_nodelay(true).unwrap();
         Self { stream, bytes: Vec::new() }
     }
 
