@@ -119,6 +119,7 @@ impl Connection {
             let after = self.exchange(&request).await;
             self.worker.return_buffer(request.into_buffer());
             if after == After::Close || self.worker.is_draining() {
+                self.stream.linger_if_unread().await;
                 return After::Close;
             }
             if !self.stream.has_bytes() {

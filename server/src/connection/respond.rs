@@ -1,15 +1,11 @@
 //! Answers of the server's own, written to the client: errors, redirects, refusals.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::answer::{Answer, Persistence, error_page};
 use super::request::{Refusal, Request};
 use super::{Connection, Outcome};
 use crate::log::Access;
-
-/// How long a closed connection may go on sending before it is cut off.
-const LINGER: Duration = Duration::from_secs(2);
 
 /// What the server itself answers for its own targets (RFC 9110, section 10.2.1).
 const ALLOW: &str = "GET, HEAD, OPTIONS";
@@ -79,8 +75,7 @@ impl Connection {
             bytes: 0,
         });
         if self.stream.write_all(&bytes).await.is_ok() {
-            // Without this the client might lose the answer: unread input makes the kernel reset the connection.
-            self.stream.linger(LINGER).await;
+            self.stream.linger().await;
         }
     }
 }
