@@ -75,7 +75,7 @@ pub const KNOWN: &[Known] = &[
     number("limits.tick_timer", 10, 1, 3600),
     number("limits.url_path", 256, 16, 64 * 1024),
     number("no_clobber_xff", 0, 0, 1),
-    no_effect("request.relaxed", LATER),
+    number("request.relaxed", 0, 0, 1),
     no_effect("server.daemonize", LATER),
     number("server.drain_timeout", 10, 0, 3600),
     number("server.workers", 0, 0, 1024),
@@ -137,6 +137,8 @@ pub struct Settings {
     pub url_path: usize,
     /// `no_clobber_xff`: whether a client's X-Forwarded-For is passed on.
     pub no_clobber_xff: bool,
+    /// `request.relaxed`: whether a lone line feed ends a line of a request's head (RFC 9112, section 2.2).
+    pub relaxed: bool,
     /// `server.drain_timeout`, seconds: how long answers in progress may take when the server stops.
     pub drain_timeout: Duration,
     /// `server.workers`: how many threads serve; 0 is one per core.
@@ -174,6 +176,7 @@ impl Settings {
             tick_timer: Duration::from_secs(number("limits.tick_timer")),
             url_path: size("limits.url_path"),
             no_clobber_xff: number("no_clobber_xff") == 1,
+            relaxed: number("request.relaxed") == 1,
             drain_timeout: Duration::from_secs(number("server.drain_timeout")),
             workers: size("server.workers"),
             zeromq_threads: i32::try_from(number("zeromq.threads")).expect("KNOWN bounds it"),

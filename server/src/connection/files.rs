@@ -26,8 +26,10 @@ impl Connection {
         directory: &Arc<Directory>,
         rest: &[u8],
     ) -> Outcome {
-        if !matches!(request.method(), b"GET" | b"HEAD") {
-            return self.error(request, 405).await;
+        match request.method() {
+            b"GET" | b"HEAD" => {}
+            b"OPTIONS" => return self.options(request).await,
+            _ => return self.error(request, 405).await,
         }
         let accepted = Accepted::parse(request.header("accept-encoding"));
         let mimetype = |extension: &str| site.mimetype(extension).map(str::to_owned);

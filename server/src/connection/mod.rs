@@ -4,14 +4,23 @@
 //! The next request is not looked at before the answer to the one before it is complete.
 
 mod answer;
+mod bad;
 mod chunked;
+mod ending;
+mod extension;
+mod fields;
 mod files;
 mod head;
+mod host;
 mod line;
 mod relay;
 mod request;
 mod respond;
+mod span;
+mod startline;
 mod stream;
+mod target;
+mod token;
 mod track;
 mod vitals;
 
@@ -26,7 +35,7 @@ use tokio::net::TcpStream;
 pub(crate) use line::Line;
 pub(crate) use vitals::{Phase, Vitals};
 
-use self::head::Framing;
+use self::fields::Framing;
 use self::request::{Refusal, Request};
 use self::stream::Stream;
 use crate::addresses::Counted;
@@ -119,6 +128,7 @@ impl Connection {
             let after = self.exchange(&request).await;
             self.worker.return_buffer(request.into_buffer());
             if after == After::Close || self.worker.is_draining() {
+                self.stream.linger_if_unread().await;
                 return After::Close;
             }
             if !self.stream.has_bytes() {
@@ -155,6 +165,13 @@ impl Connection {
     }
 
     async fn dispatch(&mut self, request: &Request, site: &Site, host: &Host) -> Outcome {
+        if request.path() == b"*" {
+            return self.options(request).await;
+        }
+        if request.method() == b"TRACE" {
+            // It would show an attacker's script what proxies and browsers add (RFC 9110, section 9.3.8).
+            return self.error(request, 405).await;
+        }
         if host.maintenance {
             return self.error(request, 503).await;
         }

@@ -1,8 +1,9 @@
 //! A request that has been read whole: the bytes of its head, what they mean, and its body.
 
 use super::answer::Persistence;
+use super::bad::BadHead;
 use super::chunked::ChunkError;
-use super::head::{BadHead, Head};
+use super::head::Head;
 
 /// A request.
 #[derive(Debug)]

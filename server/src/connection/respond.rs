@@ -1,15 +1,14 @@
 //! Answers of the server's own, written to the client: errors, redirects, refusals.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::answer::{Answer, Persistence, error_page};
 use super::request::{Refusal, Request};
 use super::{Connection, Outcome};
 use crate::log::Access;
 
-/// How long a closed connection may go on sending before it is cut off.
-const LINGER: Duration = Duration::from_secs(2);
+/// What the server itself answers for its own targets (RFC 9110, section 10.2.1).
+const ALLOW: &str = "GET, HEAD, OPTIONS";
 
 impl Connection {
     pub(super) fn answer(&self, status: u16) -> Answer {
@@ -31,7 +30,7 @@ impl Connection {
     pub(super) async fn error(&mut self, request: &Request, status: u16) -> Outcome {
         let answer = self.answer(status);
         let answer = match status {
-            405 => answer.header("Allow", "GET, HEAD"),
+            405 => answer.header("Allow", ALLOW),
             503 => answer.header("Retry-After", 10),
             _ => answer,
         };
@@ -43,6 +42,12 @@ impl Connection {
         let page = error_page(answer.status);
         let answer = answer.header("Content-Type", "text/html").header("Content-Length", page.len());
         self.send(request, answer, page.as_bytes()).await
+    }
+
+    /// Says what may be asked (RFC 9110, section 9.3.7), of a directory or of the server as a whole.
+    pub(super) async fn options(&mut self, request: &Request) -> Outcome {
+        let answer = self.answer(204).header("Allow", ALLOW);
+        self.send(request, answer, b"").await
     }
 
     pub(super) async fn redirect_to_slash(&mut self, request: &Request) -> Outcome {
@@ -76,8 +81,7 @@ impl Connection {
             bytes: 0,
         });
         if self.stream.write_all(&bytes).await.is_ok() {
-            // Without this the client might lose the answer: unread input makes the kernel reset the connection.
-            self.stream.linger(LINGER).await;
+            self.stream.linger().await;
         }
     }
 }

@@ -12,7 +12,8 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use super::chunked::{Decoder, Step};
-use super::head::{self, Framing, Parsed};
+use super::fields::Framing;
+use super::head::{self, Parsed};
 use super::request::{Refusal, Request};
 use super::vitals::{Phase, Vitals};
 
@@ -21,6 +22,9 @@ const PIECE: usize = 64 * 1024;
 
 /// How much one call of sendfile(2) may take before other connections get their turn.
 const FILE_PIECE: usize = 1024 * 1024;
+
+/// How long a closed connection may go on sending before it is cut off.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// A client's socket.
 pub(super) struct Stream {
@@ -111,6 +115,10 @@ impl Stream {
                     return Ok(body);
                 }
                 Step::More => {
+                    // A chunk that is announced as too long need not come to be refused.
+                    if (body.len() as u64).saturating_add(decoder.left()) > limit {
+                        return Err(too_large());
+                    }
                     bytes.clear();
                     start = 0;
                     self.read_piece(&mut bytes).await?;
@@ -266,8 +274,18 @@ impl Stream {
         Ok(())
     }
 
-    /// Says that nothing more will come, and lets the client finish.
-    pub(super) async fn linger(&mut self, longest: Duration) {
+    /// Lingers if the client has sent more than was read.
+    pub(super) async fn linger_if_unread(&mut self) {
+        let waiting = || rustix::io::ioctl_fionread(&self.socket).is_ok_and(|count| count > 0);
+        if !self.rest.is_empty() || waiting() {
+            self.linger().await;
+        }
+    }
+
+    /// Says that nothing more will come, and lets the client finish (RFC 9112, section 9.6).
+    ///
+    /// Without this the client might lose the answer: unread input makes the kernel reset the connection.
+    pub(super) async fn linger(&mut self) {
         if rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Write).is_err() {
             return;
         }
@@ -277,7 +295,7 @@ impl Stream {
                 bytes.clear();
             }
         };
-        let _ = tokio::time::timeout(longest, drain).await;
+        let _ = tokio::time::timeout(LINGER, drain).await;
     }
 }
 

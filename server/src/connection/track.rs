@@ -6,7 +6,7 @@
 //! streams) simply has no end until the handler closes the connection.
 
 use super::chunked::{Decoder, Step};
-use super::head::{decimal, has_token};
+use super::token::{decimal, has_token};
 
 /// A head longer than this is not looked at any more.
 const MAX_HEAD: usize = 64 * 1024;

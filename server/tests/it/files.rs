@@ -124,7 +124,7 @@ fn other_methods_are_not_allowed_and_their_bodies_are_no_requests() {
     let body = get("/missing");
     client.send(format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
     let answer = client.answer();
-    assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD")));
+    assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD, OPTIONS")));
     client.send(get("/sub/"));
     assert_eq!(client.answer().text(), "sub");
 }

@@ -218,6 +218,7 @@ impl Client {
 
     fn new(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(wait::DEADLINE)).unwrap();
+        stream.set_nodelay(true).unwrap();
         Self { stream, bytes: Vec::new() }
     }
 

@@ -5,6 +5,7 @@
 mod files;
 mod handlers;
 mod harness;
+mod hostile;
 mod http;
 mod limits;
 mod recorded;

@@ -1,0 +1,158 @@
+//! Hostile and odd bodies: where a request ends, by everything that the smuggling literature has tried.
+
+use super::Then::{Closed, Open, Silent};
+use super::{check, check_between};
+
+#[test]
+fn content_lengths() {
+    check_between(
+        b"POST / HTTP/1.1\r\nHost: x\r\n",
+        &[
+            (b"Content-Length: 5\r\n\r\nhello", Open(405)),
+            (b"content-LENGTH:\t005 \t\r\n\r\nhello", Open(405)),
+            (b"Content-Length: 0\r\n\r\n", Open(405)),
+            (b"\r\n", Open(405)),
+            (b"Content-Length: 38\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: xxxx\r\n\r\n", Open(405)),
+            (b"Content-Length:\r\n\r\n", Closed(400)),
+            (b"Content-Length: -1\r\n\r\n", Closed(400)),
+            (b"Content-Length: +5\r\n\r\nhello", Closed(400)),
+            (b"Content-Length: 0x5\r\n\r\nhello", Closed(400)),
+            (b"Content-Length: 5e0\r\n\r\nhello", Closed(400)),
+            (b"Content-Length: 5.0\r\n\r\nhello", Closed(400)),
+            (b"Content-Length: 1_0\r\n\r\nhello", Closed(400)),
+            (b"Content-Length: 1 0\r\n\r\nhello", Closed(400)),
+            (b"Content-Length: \"5\"\r\n\r\nhello", Closed(400)),
+            (b"Content-Length: 5;\r\n\r\nhello", Closed(400)),
+            (b"Content-Length: 5, 5\r\n\r\nhello", Closed(400)),
+            (b"Content-Length: 5,\r\n\r\nhello", Closed(400)),
+            (b"Content-Length: 5\0\r\n\r\nhello", Closed(400)),
+            (b"Content-Length: 5\x0b\r\n\r\nhello", Closed(400)),
+            (b"Content-Length: \xa05\r\n\r\nhello", Closed(400)),
+            (b"Content-Length: 5\x85\r\n\r\nhello", Closed(400)),
+            (b"Content-Length: \xd9\xa5\r\n\r\nhello", Closed(400)),
+            (b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", Closed(400)),
+            (b"Content-Length: 5\r\ncontent-length: 0\r\n\r\nhello", Closed(400)),
+            (b"Content-Length : 5\r\n\r\nhello", Closed(400)),
+            (b"Content-Length\r\n : 5\r\n\r\nhello", Closed(400)),
+            (b"Content-Length:\r\n 5\r\n\r\nhello", Closed(400)),
+            (b"Content-Length: 9223372036854775807\r\n\r\nhello", Closed(413)),
+            (b"Content-Length: 9223372036854775808\r\n\r\nhello", Closed(400)),
+            (b"Content-Length: 18446744073709551621\r\n\r\nhello", Closed(400)),
+            (b"Content-Length: 4294967301\r\n\r\nhello", Closed(413)),
+            (b"Content-Length: 20481\r\n\r\n", Closed(413)),
+        ],
+        b"",
+    );
+    check(&[(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhell", Silent)]);
+    check(&[
+        (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 18\r\n\r\nGET /x HTTP/1.1\r\n\n", Open(200)),
+        (b"HEAD / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", Open(200)),
+        (b"GET /missing HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", Open(404)),
+        (b"OPTIONS * HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", Open(204)),
+    ]);
+}
+
+#[test]
+fn transfer_codings() {
+    check_between(
+        b"POST / HTTP/1.1\r\nHost: x\r\n",
+        &[
+            (b"Transfer-Encoding: chunked", Open(405)),
+            (b"transfer-encoding:\t Chunked \t", Open(405)),
+            (b"Transfer-Encoding: chunked\r\nContent-Length: 5", Closed(400)),
+            (b"Content-Length: 15\r\nTransfer-Encoding: chunked", Closed(400)),
+            (b"Content-Length: 15\r\nTransfer-Encoding: identity", Closed(400)),
+            (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", Closed(400)),
+            (b"Transfer-Encoding: chunked\r\ntransfer-encoding: identity", Closed(400)),
+            (b"Transfer-Encoding: identity\r\nTRANSFER-ENCODING: chunked", Closed(400)),
+            (b"Transfer-Encoding:", Closed(400)),
+            (b"Transfer-Encoding: identity", Closed(400)),
+            (b"Transfer-Encoding: gzip", Closed(400)),
+            (b"Transfer-Encoding: gzip, chunked", Closed(501)),
+            (b"Transfer-Encoding: identity, chunked", Closed(501)),
+            (b"Transfer-Encoding: chunked, chunked", Closed(400)),
+            (b"Transfer-Encoding: chunked, identity", Closed(400)),
+            (b"Transfer-Encoding: chunked,", Closed(400)),
+            (b"Transfer-Encoding: ,chunked", Closed(400)),
+            (b"Transfer-Encoding: chunked;q=1", Closed(400)),
+            (b"Transfer-Encoding: xchunked", Closed(400)),
+            (b"Transfer-Encoding: chunkedx", Closed(400)),
+            (b"Transfer-Encoding: chu nked", Closed(400)),
+            (b"Transfer-Encoding: \"chunked\"", Closed(400)),
+            (b"Transfer-Encoding: 'chunked'", Closed(400)),
+            (b"Transfer-Encoding: chunked\0", Closed(400)),
+            (b"Transfer-Encoding: chunked\x0b", Closed(400)),
+            (b"Transfer-Encoding: \x0bchunked", Closed(400)),
+            (b"Transfer-Encoding: \x0cchunked", Closed(400)),
+            (b"Transfer-Encoding: chunked\xa0", Closed(400)),
+            (b"Transfer-Encoding: \x85chunked", Closed(400)),
+            (b"Transfer-Encoding: \xff", Closed(400)),
+            (b"Transfer-Encoding : chunked", Closed(400)),
+            (b"Transfer-Encoding\t: chunked", Closed(400)),
+            (b"Transfer-Encoding:\n chunked", Closed(400)),
+            (b"Transfer-Encoding:\r\n chunked", Closed(400)),
+            (b"Transfer-Encoding\r\n: chunked", Closed(400)),
+            (b" Transfer-Encoding: chunked", Closed(400)),
+            (b"X: y\nTransfer-Encoding: chunked", Closed(400)),
+            (b"X: y\rTransfer-Encoding: chunked", Closed(400)),
+            (b"\x00Transfer-Encoding: chunked", Closed(400)),
+        ],
+        b"\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    );
+    check(&[(b"POST / HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", Closed(400))]);
+}
+
+#[test]
+fn chunks() {
+    check_between(
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+        &[
+            (b"5\r\nhello\r\n0\r\n\r\n", Open(405)),
+            (b"A\r\n0123456789\r\n000\r\n\r\n", Open(405)),
+            (b"0000000000000005\r\nhello\r\n0\r\n\r\n", Open(405)),
+            (b"5;a;b=c ; d=\"e;\\\"\"\r\nhello\r\n0\r\n\r\n", Open(405)),
+            (b"0\r\nA: b\r\nContent-Length: 9\r\n\r\n", Open(405)),
+            (b"27\r\nGET /smuggled HTTP/1.1\r\nHost: xxxxx\r\n\r\n\r\n0\r\n\r\n", Open(405)),
+            (b"00000000000000005\r\nhello\r\n0\r\n\r\n", Closed(400)),
+            (b"10000000000000005\r\nhello\r\n0\r\n\r\n", Closed(400)),
+            (b"ffffffffffffffff\r\nhello\r\n0\r\n\r\n", Closed(400)),
+            (b"8000000000000000\r\nhello\r\n0\r\n\r\n", Closed(400)),
+            (b"7fffffffffffffff\r\nhello\r\n0\r\n\r\n", Closed(413)),
+            (b"100000005\r\nhello\r\n0\r\n\r\n", Closed(413)),
+            (b"\r\n0\r\n\r\n", Closed(400)),
+            (b"-5\r\nhello\r\n0\r\n\r\n", Closed(400)),
+            (b"+5\r\nhello\r\n0\r\n\r\n", Closed(400)),
+            (b"0x5\r\nhello\r\n0\r\n\r\n", Closed(400)),
+            (b" 5\r\nhello\r\n0\r\n\r\n", Closed(400)),
+            (b"5 \r\nhello\r\n0\r\n\r\n", Closed(400)),
+            (b"5\x0b\r\nhello\r\n0\r\n\r\n", Closed(400)),
+            (b"5\0\r\nhello\r\n0\r\n\r\n", Closed(400)),
+            (b"5_0\r\nhello\r\n0\r\n\r\n", Closed(400)),
+            (b"5,\r\nhello\r\n0\r\n\r\n", Closed(400)),
+            (b"5;\r\nhello\r\n0\r\n\r\n", Closed(400)),
+            (b"5;a\nhello\r\n0\r\n\r\n", Closed(400)),
+            (b"5;\nhello\r\n0\r\n\r\n", Closed(400)),
+            (b"5;a\rb\r\nhello\r\n0\r\n\r\n", Closed(400)),
+            (b"5;a=\"\r\n\"\r\nhello\r\n0\r\n\r\n", Closed(400)),
+            (b"5\nhello\n0\n\n", Closed(400)),
+            (b"5\r\r\nhello\r\n0\r\n\r\n", Closed(400)),
+            (b"5\rXhello\r\n0\r\n\r\n", Closed(400)),
+            (b"5\r\nhello0\r\n\r\n", Closed(400)),
+            (b"5\r\nhello\n0\r\n\r\n", Closed(400)),
+            (b"5\r\nhello\r0\r\n\r\n", Closed(400)),
+            (b"5\r\nhelloXX0\r\n\r\n", Closed(400)),
+            (b"5\r\nhello!\r\n0\r\n\r\n", Closed(400)),
+            (b"5\r\nhello\r\n0\r\n\n", Closed(400)),
+            (b"5\r\nhello\r\n0\r\n\rX", Closed(400)),
+            (b"0\r\nA\r\n\r\n", Closed(400)),
+            (b"0\r\nA : b\r\n\r\n", Closed(400)),
+            (b"0\r\n: b\r\n\r\n", Closed(400)),
+            (b"0\r\nA: b\n\r\n", Closed(400)),
+            (b"0\r\nA: b\r\n c\r\n\r\n", Closed(400)),
+            (b"0\r\nA: b\0\r\n\r\n", Closed(400)),
+            (b"0\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n", Closed(400)),
+        ],
+        b"",
+    );
+    check(&[(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n", Silent)]);
+}
