@@ -7,27 +7,30 @@ use mongrel2::config::{Checked, Server};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use crate::daemon::Caller;
+use crate::error::StartError;
 use crate::listen;
 use crate::log;
 use crate::signal::{Event, Signals};
 use crate::site::Site;
-use crate::start::{Command, StartError, Started, log_paths};
+use crate::start::{Command, Started, log_paths};
 use crate::worker::{Mail, Thread};
 
 /// Serves until a signal says to stop.
 ///
 /// # Errors
-/// The system can't give what waiting for signals needs.
-pub(crate) fn run(started: Started) -> Result<(), StartError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    let Started { command, checked, sockets, workers, log, pid_file } = started;
+/// Who has started the server has gone.
+pub(crate) fn run(started: Started, caller: &mut Caller) -> Result<(), StartError> {
+    let Started { command, checked, sockets, workers, log, pid_file, runtime, mut signals } = started;
+    if !caller.is_terminal() {
+        log.detach();
+    }
+    caller.serving()?;
     let mut running = Running { command, checked, sockets, workers, log };
     runtime.block_on(async {
-        let mut signals = Signals::listen()?;
         running.until_stopped(&mut signals).await;
         running.drain(&mut signals).await;
-        Ok::<(), StartError>(())
-    })?;
+    });
     let Running { sockets, workers, log, .. } = running;
     workers.into_iter().for_each(Thread::join);
     // Waits for the last messages to handlers.
@@ -126,6 +129,7 @@ impl Running {
         let fixed = [
             ("chroot", server.chroot != old.chroot),
             ("pid_file", server.pid_file != old.pid_file),
+            ("server.daemonize", settings.daemonize != old_settings.daemonize),
             ("server.workers", settings.workers != old_settings.workers),
             ("zeromq.threads", settings.zeromq_threads != old_settings.zeromq_threads),
             ("disable.access_logging", settings.no_access_log != old_settings.no_access_log),
@@ -166,7 +170,7 @@ impl Running {
             count += answer.await.unwrap_or(0);
         }
         if count > 0 {
-            tracing::warn!("{count} connections were closed in the middle of an answer");
+            tracing::warn!("{count} connections were closed in the middle of a request or its answer");
         }
     }
 }

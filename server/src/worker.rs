@@ -5,14 +5,14 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use mongrel2::config::Settings;
+use mongrel2::config::{AccessLogFormat, Settings};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -103,6 +103,8 @@ pub(crate) struct Options {
     pub(crate) first_id: u64,
     /// Whether there is an access log.
     pub(crate) access_log: bool,
+    /// Whether requests are shown on the terminal.
+    pub(crate) foreground: bool,
 }
 
 /// Starts one worker per listener.
@@ -123,7 +125,7 @@ pub(crate) fn start(
             site: Arc::clone(site),
             peers: senders.iter().map(mpsc::Sender::downgrade).collect(),
             next_id: options.first_id.next_multiple_of(count) + index as u64,
-            access: options.access_log.then(|| AccessLog::new(log.clone(), true)),
+            access: options.access_log.then(|| AccessLog::new(log.clone(), options.foreground)),
         };
         let thread = std::thread::Builder::new().name(format!("worker-{index}"));
         let thread = thread.spawn(move || run(seed, listener, mail))?;
@@ -241,6 +243,8 @@ impl Worker {
         loop {
             match listener.accept().await {
                 Ok((stream, peer)) => {
+                    // A client of IPv4 on a socket of IPv6 goes by its own address.
+                    let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
                     drop(tokio::task::spawn_local(connection::serve(stream, peer, Rc::clone(&self))));
                 }
                 Err(error) => {
@@ -375,13 +379,17 @@ impl Worker {
 
     /// Adds a line to the access log.
     pub(crate) fn log(self: &Rc<Self>, access: &Access<'_>) {
-        if self.access.as_ref().is_some_and(|log| log.add(access)) {
+        if self.access.as_ref().is_some_and(|log| log.add(access, self.log_format())) {
             let worker = Rc::clone(self);
             tokio::task::spawn_local(async move {
                 tokio::time::sleep(FLUSH).await;
                 worker.flush_log();
             });
         }
+    }
+
+    fn log_format(&self) -> AccessLogFormat {
+        self.site.borrow().settings.access_log_format
     }
 
     fn flush_log(&self) {

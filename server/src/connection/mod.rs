@@ -26,7 +26,7 @@ pub(crate) use line::Line;
 use self::head::Framing;
 use self::request::{Refusal, Request};
 use self::stream::Stream;
-use crate::log::Access;
+use crate::log::{Access, Asked};
 use crate::site::{Host, Site};
 use crate::target::Target;
 use crate::worker::{Item, Worker};
@@ -136,9 +136,7 @@ impl Connection {
             host: &host.name,
             peer: self.peer,
             time: self.worker.date().0,
-            method: request.method(),
-            path: request.path(),
-            version: request.version(),
+            asked: Some(asked(request, &site)),
             status: outcome.status,
             bytes: outcome.bytes,
         });
@@ -160,6 +158,20 @@ impl Connection {
                 Target::Handler(handler) => self.ask(request, site, handler, &rule.path().text).await,
             },
         }
+    }
+}
+
+/// What the access log says of a request.
+fn asked<'a>(request: &'a Request, site: &Site) -> Asked<'a> {
+    let told = site.settings.access_log_format.has_client_headers();
+    let header = |name| told.then(|| request.header(name)).flatten();
+    Asked {
+        method: request.method(),
+        uri: request.uri(),
+        path: request.path(),
+        version: request.version(),
+        referer: header("referer"),
+        user_agent: header("user-agent"),
     }
 }
 

@@ -6,6 +6,8 @@ mod files;
 mod handlers;
 mod harness;
 mod http;
+mod logs;
 mod recorded;
 mod reload;
+mod root;
 mod start;
