@@ -27,7 +27,7 @@ const FORWARDED: [(SignalKind, Signal); 3] = [
     (SignalKind::hangup(), Signal::HUP),
 ];
 
-type Ended = (Server, std::io::Result<ExitStatus>);
+type Ended = (Box<Server>, std::io::Result<ExitStatus>);
 
 /// Runs the commands, each with its server, until all have ended.
 pub(super) fn run(commands: Vec<(Server, Command)>, sudo: bool) -> Result<Exit, Error> {
@@ -73,7 +73,7 @@ impl Crew {
         let mut child = command.spawn().map_err(|error| not_run(command.as_std(), &error))?;
         let process = child.id().and_then(|pid| Process::open(pid).ok().flatten());
         self.processes.extend(process);
-        self.ends.spawn(async move { (server, child.wait().await) });
+        self.ends.spawn(async move { (Box::new(server), child.wait().await) });
         Ok(())
     }
 

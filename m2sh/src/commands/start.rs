@@ -1,7 +1,7 @@
 //! `m2sh start`: starts servers by running this very program under the name `mongrel2`.
 //!
 //! One server takes the place of m2sh: in the foreground, or, if root starts it, until its daemon serves.
-//! Several become its children: see [`crew`](super::crew).
+//! Several become its children: see [`crew`].
 
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
