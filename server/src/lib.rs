@@ -3,16 +3,20 @@
 //! The way of a request: `listen` → `worker` accepts → `connection` parses → `site` finds host, route and
 //! target → `target` answers → `connection` writes → `log`.
 //!
-//! * `run`: the main thread, with `signal`; `start`: from the command line to a server with everything open.
+//! * `start`: from the command line to a server with everything open; `run`: its main thread, with `signal`.
+//! * `daemon`: into the background; `privilege`: out of root's rights.  `error`: why there is no start.
 //! * `worker`: one thread per core, each with its own connections.  Workers share nothing that changes.
 //! * `site`: what a reload replaces; never changed, only replaced.
 //! * `target`: files and handlers.  `connection`: HTTP.  `log`: both logs.  [`pidfile`]: who is running.
 
 mod addresses;
 mod connection;
+mod daemon;
+mod error;
 mod listen;
 mod log;
 pub mod pidfile;
+mod privilege;
 mod run;
 mod signal;
 mod site;
@@ -23,20 +27,31 @@ mod worker;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use start::{Command, StartError};
+use daemon::{Caller, Side, detach};
+use start::{Command, Plan};
 
 /// The whole program: `mongrel2 DATABASE UUID`.
 ///
-/// `arguments` are those behind the program's name.
+/// `arguments` are those behind the program's name.  There must be no other thread yet.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    match Command::parse(arguments).and_then(run::run) {
+    let plan = match Command::parse(arguments).and_then(start::plan) {
+        Ok(plan) => plan,
+        Err(error) => return Caller::Terminal.failed(error.code(), &error.text()),
+    };
+    if !plan.daemonizes() {
+        return serve(plan, Caller::Terminal);
+    }
+    match detach() {
+        Ok(Side::Caller(code)) => code,
+        Ok(Side::Daemon(caller)) => serve(plan, caller),
+        Err(error) => Caller::Terminal.failed(1, &error::StartError::System(error).text()),
+    }
+}
+
+fn serve(plan: Plan, mut caller: Caller) -> ExitCode {
+    let started = start::start(plan, caller.is_terminal());
+    match started.and_then(|started| run::run(started, &mut caller)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("mongrel2: cannot start: {error}");
-            if let Some(hint) = error.hint() {
-                eprintln!("hint: {hint}");
-            }
-            if matches!(error, StartError::Usage) { ExitCode::from(2) } else { ExitCode::FAILURE }
-        }
+        Err(error) => caller.failed(error.code(), &error.text()),
     }
 }

@@ -7,11 +7,13 @@ use mongrel2::config::{Checked, Server};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use crate::daemon::Caller;
+use crate::error::StartError;
 use crate::listen;
 use crate::log;
 use crate::signal::{Event, Signals};
 use crate::site::Site;
-use crate::start::{Command, StartError, Started, log_paths, start};
+use crate::start::{Command, Started, log_paths};
 use crate::worker::{Mail, Thread};
 
 /// Starts, and serves until a signal says to stop.
@@ -19,11 +21,13 @@ use crate::worker::{Mail, Thread};
 /// It listens to signals before anyone can find it by its PID file: a signal that nobody listens to kills.
 ///
 /// # Errors
-/// Whatever can't be opened, or the system can't give what waiting for signals needs.
-pub(crate) fn run(command: Command) -> Result<(), StartError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    let mut signals = runtime.block_on(async { Signals::listen() })?;
-    let Started { command, checked, sockets, workers, log, pid_file } = start(command)?;
+/// Who has started the server has gone.
+pub(crate) fn run(started: Started, caller: &mut Caller) -> Result<(), StartError> {
+    let Started { command, checked, sockets, workers, log, pid_file, runtime, mut signals } = started;
+    if !caller.is_terminal() {
+        log.detach();
+    }
+    caller.serving()?;
     let mut running = Running { command, checked, sockets, workers, log };
     runtime.block_on(async {
         running.until_stopped(&mut signals).await;
@@ -127,6 +131,7 @@ impl Running {
         let fixed = [
             ("chroot", server.chroot != old.chroot),
             ("pid_file", server.pid_file != old.pid_file),
+            ("server.daemonize", settings.daemonize != old_settings.daemonize),
             ("server.workers", settings.workers != old_settings.workers),
             ("zeromq.threads", settings.zeromq_threads != old_settings.zeromq_threads),
             ("limits.handler_queue", settings.handler_queue != old_settings.handler_queue),
@@ -168,7 +173,7 @@ impl Running {
             count += answer.await.unwrap_or(0);
         }
         if count > 0 {
-            tracing::warn!("{count} connections were closed in the middle of an answer");
+            tracing::warn!("{count} connections were closed in the middle of a request or its answer");
         }
     }
 }

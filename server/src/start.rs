@@ -1,23 +1,26 @@
 //! From the command line to a server that is ready to run: everything that can fail at the start, fails here,
 //! with the next command to type.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io;
-use std::net::SocketAddr;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mongrel2::config::paths::inside_chroot;
-use mongrel2::config::store::StoreError;
-use mongrel2::config::{Checked, Database, Server, Severity, check};
+use mongrel2::config::{Checked, Database, Server, Severity, Target, check};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use thiserror::Error;
+use tokio::runtime::Runtime;
 
+use crate::error::StartError;
 use crate::listen;
 use crate::log::{self, Writer};
-use crate::pidfile::{PidFile, PidFileError};
+use crate::pidfile::PidFile;
+use crate::privilege::{Privilege, may_write};
+use crate::signal::Signals;
 use crate::site::Site;
-use crate::target::handler::{SocketError, Sockets};
+use crate::target::handler::Sockets;
 use crate::worker;
 
 /// How many file descriptors are not for connections.
@@ -26,9 +29,21 @@ const RESERVED: usize = 128;
 /// What a server is started with.
 #[derive(Debug, Clone)]
 pub(crate) struct Command {
-    /// The database, as an absolute path.
+    /// The database, as an absolute path; for root, as it is called in the chroot.
     pub(crate) database: PathBuf,
     pub(crate) uuid: String,
+}
+
+/// A server that is about to be started.
+pub(crate) struct Plan {
+    command: Command,
+    checked: Checked,
+    /// What is worth saying about the configuration.
+    notes: Vec<String>,
+    /// What root has to give up.
+    privilege: Option<Privilege>,
+    /// How many.
+    workers: usize,
 }
 
 /// A server with everything open, before its first request.
@@ -39,72 +54,8 @@ pub(crate) struct Started {
     pub(crate) workers: Vec<worker::Thread>,
     pub(crate) log: Writer,
     pub(crate) pid_file: PidFile,
-}
-
-/// Why a server doesn't start, or doesn't take a new configuration; fits after "cannot start:".
-#[derive(Debug, Error)]
-pub(crate) enum StartError {
-    #[error("there have to be two arguments")]
-    Usage,
-    #[error("cannot read `{0}`: {1}")]
-    Store(PathBuf, StoreError),
-    #[error("`{database}` has no server with the uuid `{uuid}`", database = database.display())]
-    NoServer { database: PathBuf, uuid: String },
-    #[error("the configuration is not sound:{}", list(.0))]
-    Unsound(Vec<String>),
-    #[error("the server speaks TLS (use_ssl), which this version does not have")]
-    Tls,
-    #[error("cannot enter the chroot `{0}`: {1}")]
-    Chroot(PathBuf, io::Error),
-    #[error("cannot open the log `{0}`: {1}")]
-    Log(PathBuf, io::Error),
-    #[error(transparent)]
-    PidFile(#[from] PidFileError),
-    #[error("cannot listen on {0}: {1}")]
-    Listen(SocketAddr, io::Error),
-    #[error(transparent)]
-    Socket(#[from] SocketError),
-    #[error("cannot prepare ZeroMQ: {0}")]
-    Zeromq(#[from] zmq::Error),
-    #[error("the system refuses: {0}")]
-    System(#[from] io::Error),
-}
-
-fn list(problems: &[String]) -> String {
-    problems.iter().map(|problem| format!("\n  {problem}")).collect()
-}
-
-impl StartError {
-    /// What to do about it.
-    pub(crate) fn hint(&self) -> Option<String> {
-        let missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
-        match self {
-            Self::Usage => Some("mongrel2 config.sqlite UUID, or easier: m2sh start".into()),
-            Self::Store(path, StoreError::Missing(_)) => {
-                Some(format!("m2sh load -db {} -config config.rhai", path.display()))
-            }
-            Self::NoServer { database, .. } => Some(format!("m2sh servers -db {}", database.display())),
-            Self::Unsound(_) => Some("mend the script and `m2sh load` it again".into()),
-            Self::Chroot(path, error) if missing(error) => Some(format!("mkdir -p {}", path.display())),
-            Self::Log(path, error) | Self::PidFile(PidFileError::Io(path, error)) if missing(error) => {
-                let folder = path.parent().unwrap_or(Path::new("."));
-                Some(format!("mkdir -p {} (in the chroot), or `m2sh start`, which does so", folder.display()))
-            }
-            Self::PidFile(PidFileError::Running(_)) => Some("m2sh reload, or m2sh stop".into()),
-            Self::Listen(address, error) if error.kind() == io::ErrorKind::AddrInUse => {
-                Some(format!("see who listens there: ss -ltnp 'sport = :{}'", address.port()))
-            }
-            Self::Listen(address, error)
-                if error.kind() == io::ErrorKind::PermissionDenied && address.port() < 1024 =>
-            {
-                Some("ports below 1024 need root, or a port above: m2sh start -sudo".into())
-            }
-            Self::Socket(error) if error.error == zmq::Error::EADDRINUSE => {
-                Some("another program has this address; see who: ss -ltnp".into())
-            }
-            _ => None,
-        }
-    }
+    pub(crate) runtime: Runtime,
+    pub(crate) signals: Signals,
 }
 
 impl Command {
@@ -146,44 +97,125 @@ pub(crate) fn log_paths(server: &Server) -> log::Paths {
     log::Paths { access: inside_chroot(&server.access_log), error: inside_chroot(&server.error_log) }
 }
 
-/// Opens everything and starts the workers.
+/// Reads and checks everything that can be without opening or starting anything.
 ///
 /// # Errors
-/// Whatever can't be opened.
-pub(crate) fn start(command: Command) -> Result<Started, StartError> {
+/// What is wrong with the configuration, or with the chroot.
+pub(crate) fn plan(mut command: Command) -> Result<Plan, StartError> {
     let (checked, notes) = command.load()?;
     let server = checked.server(&command.uuid).expect("load found it");
     let chroot = PathBuf::from(&server.chroot);
-    std::env::set_current_dir(&chroot).map_err(|error| StartError::Chroot(chroot, error))?;
+    let privilege = Privilege::held(&chroot).map_err(|error| StartError::Chroot(chroot.clone(), error))?;
+    if let Some(privilege) = &privilege {
+        let outside = || StartError::Outside { database: command.database.clone(), chroot };
+        command.database = privilege.inside(&command.database).ok_or_else(outside)?;
+    }
+    let workers = match checked.settings().workers {
+        // The answer lies in /proc, which a chroot doesn't have.
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        workers => workers,
+    };
+    Ok(Plan { command, checked, notes, privilege, workers })
+}
+
+impl Plan {
+    /// Whether the server is to go on in the background.
+    pub(crate) fn daemonizes(&self) -> bool {
+        self.privilege.is_some() && self.checked.settings().daemonize
+    }
+}
+
+/// Opens everything, gives up what rights there are beyond the chroot's owner, and starts the workers.
+///
+/// # Errors
+/// Whatever can't be opened.
+pub(crate) fn start(plan: Plan, foreground: bool) -> Result<Started, StartError> {
+    let Plan { command, checked, mut notes, privilege, workers } = plan;
+    let server = checked.server(&command.uuid).expect("load found it");
+    enter(server, privilege.as_ref())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    // From before the PID file says whom to signal.
+    let signals = runtime.block_on(async { Signals::listen() })?;
     let pid_file = PidFile::create(&inside_chroot(&server.pid_file))?;
-    let log = Writer::start(&log_paths(server)).map_err(|(path, error)| StartError::Log(path, error))?;
+    let files = log_paths(server).open().map_err(|(path, error)| StartError::Log(path, error))?;
+    let address = server.address();
+    let listeners = listen::bind(address, workers).map_err(|error| StartError::Listen(address, error))?;
+    let descriptors = raise_descriptors();
+    let mut sockets = Sockets::new(checked.settings())?;
+    let site = Arc::new(Site::build(&checked, server, &mut sockets)?);
+    if let Some(privilege) = &privilege {
+        notes.extend(give_up(privilege, server, &command)?);
+    }
+    let log = Writer::start(files)?;
     log::set_level(server.error_log_level);
     log::install(log.log());
     notes.iter().for_each(|note| tracing::warn!("{note}"));
-    let mut sockets = Sockets::new(checked.settings())?;
-    let site = Arc::new(Site::build(&checked, server, &mut sockets)?);
-    let workers = start_workers(&site, server, &mut sockets, &log)?;
-    Ok(Started { command, checked, sockets, workers, log, pid_file })
+    let access_log = !site.settings.no_access_log;
+    let options = worker::Options { first_id: random_id()?, access_log, descriptors, foreground };
+    let workers = start_workers(&site, listeners, &options, &mut sockets, &log)?;
+    let (label, count) = (server.label(), workers.len());
+    tracing::info!("{label} listens on {address} with {count} workers, process {}", std::process::id());
+    Ok(Started { command, checked, sockets, workers, log, pid_file, runtime, signals })
+}
+
+fn enter(server: &Server, privilege: Option<&Privilege>) -> Result<(), StartError> {
+    let entered = match privilege {
+        Some(privilege) => privilege.enter(),
+        None => std::env::set_current_dir(&server.chroot),
+    };
+    entered.map_err(|error| StartError::Chroot(PathBuf::from(&server.chroot), error))
+}
+
+/// Goes on as the chroot's owner; gives what the operator should know about that.
+fn give_up(privilege: &Privilege, server: &Server, command: &Command) -> Result<Vec<String>, StartError> {
+    let files = [&server.pid_file, &server.access_log, &server.error_log].map(|path| inside_chroot(path));
+    for path in files.iter().cloned().chain(ipc_files(server)) {
+        privilege.hand_over(&path).map_err(StartError::Privilege)?;
+    }
+    privilege.give_up().map_err(StartError::Privilege)?;
+    let readable = Database::open_to_read(&command.database).and_then(|database| database.servers());
+    if let Err(error) = readable {
+        let path = privilege.outside(&command.database);
+        return Err(StartError::Unreadable { path, owner: privilege.owner(), error });
+    }
+    if privilege.stays() {
+        return Ok(vec!["the server stays root, as the chroot belongs to root; chown it to give that up".into()]);
+    }
+    let folders: BTreeSet<_> = files.iter().filter_map(|file| file.parent()).map(current).collect();
+    let locked = folders.into_iter().filter(|folder| !may_write(folder));
+    let note = |folder: &Path| {
+        let (folder, owner) = (privilege.outside(folder), privilege.owner());
+        format!("files in `{}` can't be made anew by the server: chown {owner} it", folder.display())
+    };
+    Ok(locked.map(note).collect())
+}
+
+fn current(folder: &Path) -> &Path {
+    if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
+}
+
+/// The sockets of handlers that lie in the chroot.
+fn ipc_files(server: &Server) -> impl Iterator<Item = PathBuf> {
+    let targets = server.hosts.iter().flat_map(|host| &host.routes).map(|route| &route.target);
+    let handlers = targets.filter_map(|target| match target {
+        Target::Handler(handler) => Some([&handler.send_spec, &handler.recv_spec]),
+        _ => None,
+    });
+    handlers.flatten().filter_map(|spec| spec.strip_prefix("ipc://")).map(inside_chroot)
 }
 
 fn start_workers(
     site: &Arc<Site>,
-    server: &Server,
+    listeners: Vec<TcpListener>,
+    options: &worker::Options,
     sockets: &mut Sockets,
     log: &Writer,
 ) -> Result<Vec<worker::Thread>, StartError> {
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    let count = if site.settings.workers == 0 { cores() } else { site.settings.workers };
-    let address = server.address();
-    let listeners = listen::bind(address, count).map_err(|error| StartError::Listen(address, error))?;
-    let (first_id, descriptors) = (random_id()?, raise_descriptors());
-    let options = worker::Options { first_id, access_log: !site.settings.no_access_log, descriptors };
-    let workers = worker::start(site, listeners, &options, log.log())?;
+    let workers = worker::start(site, listeners, options, log.log())?;
     site.activate();
     for (socket, worker) in sockets.take_fresh().into_iter().zip(workers.iter().cycle()) {
         worker.run(socket);
     }
-    tracing::info!("{} listens on {address} with {count} workers, process {}", server.label(), std::process::id());
     Ok(workers)
 }
 
@@ -199,9 +231,8 @@ fn random_id() -> io::Result<u64> {
 fn raise_descriptors() -> usize {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::warn!("cannot raise the number of open files to {:?}: {error}", limit.maximum);
-    }
+    // It stays as it is then, which is what counts below.
+    let _ = setrlimit(Resource::Nofile, raised);
     let allowed = getrlimit(Resource::Nofile).current.unwrap_or(1 << 20);
     usize::try_from(allowed).unwrap_or(usize::MAX).saturating_sub(RESERVED).max(1)
 }

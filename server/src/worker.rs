@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use mongrel2::config::Settings;
+use mongrel2::config::{AccessLogFormat, Settings};
 use slab::Slab;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -109,6 +109,8 @@ pub(crate) struct Options {
     pub(crate) access_log: bool,
     /// How many file descriptors connections may have.
     pub(crate) descriptors: usize,
+    /// Whether requests are shown on the terminal.
+    pub(crate) foreground: bool,
 }
 
 /// Starts one worker per listener.
@@ -132,7 +134,7 @@ pub(crate) fn start(
             next_id: options.first_id.next_multiple_of(count) + index as u64,
             addresses: addresses.clone(),
             descriptors: options.descriptors / listeners_count,
-            access: options.access_log.then(|| AccessLog::new(log.clone(), true)),
+            access: options.access_log.then(|| AccessLog::new(log.clone(), options.foreground)),
         };
         let thread = std::thread::Builder::new().name(format!("worker-{index}"));
         let thread = thread.spawn(move || run(seed, listener, mail))?;
@@ -268,7 +270,8 @@ impl Worker {
         loop {
             self.room().await;
             match listener.accept().await {
-                Ok((stream, peer)) => self.welcome(stream, peer),
+                // A client of IPv4 on a socket of IPv6 goes by its own address.
+                Ok((stream, peer)) => self.welcome(stream, SocketAddr::new(peer.ip().to_canonical(), peer.port())),
                 Err(error) => {
                     tracing::warn!("cannot accept a connection: {error}");
                     tokio::time::sleep(PAUSE).await;
@@ -449,13 +452,17 @@ impl Worker {
 
     /// Adds a line to the access log.
     pub(crate) fn log(self: &Rc<Self>, access: &Access<'_>) {
-        if self.access.as_ref().is_some_and(|log| log.add(access)) {
+        if self.access.as_ref().is_some_and(|log| log.add(access, self.log_format())) {
             let worker = Rc::clone(self);
             tokio::task::spawn_local(async move {
                 tokio::time::sleep(FLUSH).await;
                 worker.flush_log();
             });
         }
+    }
+
+    fn log_format(&self) -> AccessLogFormat {
+        self.site.borrow().settings.access_log_format
     }
 
     fn flush_log(&self) {

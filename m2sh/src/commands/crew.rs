@@ -1,5 +1,5 @@
 //! Several servers as children of one m2sh: `start -every` waits for all, passes signals on, and tells how
-//! each of them ended.
+//! each of them ended.  A server that root starts leaves a daemon behind when it ends well.
 //!
 //! Each child has a process group of its own, so that Ctrl-C reaches it once, through m2sh, and not a second
 //! time from the terminal: the second signal would cut off the answers in progress.  Children behind sudo
@@ -7,6 +7,7 @@
 
 use std::process::{Command, ExitStatus};
 
+use mongrel2::config::Server;
 use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -14,7 +15,8 @@ use tokio::task::JoinSet;
 
 use crate::error::{Error, say};
 use crate::exit::Exit;
-use crate::process::Process;
+use crate::found::title;
+use crate::process::{Process, State};
 
 use super::start::not_run;
 
@@ -25,18 +27,18 @@ const FORWARDED: [(SignalKind, Signal); 3] = [
     (SignalKind::hangup(), Signal::HUP),
 ];
 
-type Ended = (String, std::io::Result<ExitStatus>);
+type Ended = (Box<Server>, std::io::Result<ExitStatus>);
 
-/// Runs the commands, each with its title, until all have ended.
-pub(super) fn run(commands: Vec<(String, Command)>, sudo: bool) -> Result<Exit, Error> {
+/// Runs the commands, each with its server, until all have ended.
+pub(super) fn run(commands: Vec<(Server, Command)>, sudo: bool) -> Result<Exit, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::cannot("wait for several servers", error))?;
     runtime.block_on(async {
         let mut signals = signals().map_err(|error| Error::cannot("listen for signals", error))?;
         let mut crew = Crew::default();
         let mut exit = Exit::Success;
-        for (title, command) in commands {
-            if let Err(error) = crew.spawn(title, command, sudo) {
+        for (server, command) in commands {
+            if let Err(error) = crew.spawn(server, command, sudo) {
                 exit = error.tell();
             }
         }
@@ -63,7 +65,7 @@ struct Crew {
 }
 
 impl Crew {
-    fn spawn(&mut self, title: String, mut command: Command, sudo: bool) -> Result<(), Error> {
+    fn spawn(&mut self, server: Server, mut command: Command, sudo: bool) -> Result<(), Error> {
         if !sudo {
             std::os::unix::process::CommandExt::process_group(&mut command, 0);
         }
@@ -71,7 +73,7 @@ impl Crew {
         let mut child = command.spawn().map_err(|error| not_run(command.as_std(), &error))?;
         let process = child.id().and_then(|pid| Process::open(pid).ok().flatten());
         self.processes.extend(process);
-        self.ends.spawn(async move { (title, child.wait().await) });
+        self.ends.spawn(async move { (Box::new(server), child.wait().await) });
         Ok(())
     }
 
@@ -100,11 +102,21 @@ pub(super) fn signals() -> std::io::Result<UnboundedReceiver<Signal>> {
 }
 
 /// Says how a server ended, and whether that was well.
-fn tell((title, status): &Ended) -> bool {
-    let how = match status {
-        Ok(status) => status.to_string(),
-        Err(error) => error.to_string(),
-    };
-    say(&format!("Server {title} has ended: {how}"));
-    status.as_ref().is_ok_and(ExitStatus::success)
+fn tell((server, status): &Ended) -> bool {
+    let well = status.as_ref().is_ok_and(ExitStatus::success);
+    let title = title(server);
+    match (status, daemon(server).filter(|_| well)) {
+        (_, Some(pid)) => say(&format!("Server {title} runs at PID {pid}")),
+        (Ok(status), None) => say(&format!("Server {title} has ended: {status}")),
+        (Err(error), None) => say(&format!("Server {title} has ended: {error}")),
+    }
+    well
+}
+
+/// The process that a server goes on in.
+fn daemon(server: &Server) -> Option<u32> {
+    match State::of(server) {
+        Ok(State::Running(process)) => Some(process.pid),
+        _ => None,
+    }
 }

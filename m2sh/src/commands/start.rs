@@ -1,8 +1,10 @@
 //! `m2sh start`: starts servers by running this very program under the name `mongrel2`.
 //!
-//! One server takes the place of m2sh, in the foreground.  Several become its children: see
-//! [`crew`](super::crew).
+//! One server takes the place of m2sh: in the foreground, or, if root starts it, until its daemon serves.
+//! Several become its children: see [`crew`].
 
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
@@ -57,9 +59,24 @@ pub(super) fn make_folders(server: &Server) -> Result<(), Error> {
             .hint(format!("`mkdir -p {}` makes it", server.chroot)));
     }
     for folder in server.folders() {
-        std::fs::create_dir_all(&folder).map_err(|error| {
+        make_folder(&folder, Path::new(&server.chroot)).map_err(|error| {
             Error::cannot(format!("make the folder `{}` of server {}", folder.display(), title(server)), error)
         })?;
+    }
+    Ok(())
+}
+
+/// Makes a folder with those above it.  What root makes belongs to the chroot's owner, as whom the server will
+/// write there.
+fn make_folder(folder: &Path, chroot: &Path) -> io::Result<()> {
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
+    }
+    make_folder(folder.parent().unwrap_or(Path::new("")), chroot)?;
+    std::fs::create_dir(folder)?;
+    if rustix::process::geteuid().is_root() {
+        let owner = chroot.metadata()?;
+        std::os::unix::fs::lchown(folder, Some(owner.uid()), Some(owner.gid()))?;
     }
     Ok(())
 }
@@ -94,11 +111,11 @@ fn launch(servers: Vec<Server>, mut commands: Vec<Command>, sudo: bool) -> Resul
             let error = command.exec();
             Err(not_run(command, &error))
         }
-        _ => crew::run(servers.iter().map(title).zip(commands).collect(), sudo),
+        _ => crew::run(servers.into_iter().zip(commands).collect(), sudo),
     }
 }
 
 /// A program that could not be run.
-pub(super) fn not_run(command: &Command, error: &std::io::Error) -> Error {
+pub(super) fn not_run(command: &Command, error: &io::Error) -> Error {
     Error::cannot(format!("run `{}`", command.get_program().display()), error)
 }

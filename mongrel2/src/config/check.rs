@@ -448,6 +448,14 @@ impl Checker {
             Some(Kind::NoEffect(why)) => {
                 self.report(Severity::Note, &place, "", format!("the setting `{name}` has no effect: {why}"));
             }
+            Some(Kind::Word(words)) if words.contains(&value) => {}
+            Some(Kind::Word(words)) => {
+                let message = format!("the setting `{name}` is `{value}`, not one of {}", words.join(", "));
+                *self.error(&place, "", message) = Some(match closest(value, words.iter().copied()) {
+                    Some(word) => format!("did you mean `{word}`?"),
+                    None => format!("the default is {}", words[0]),
+                });
+            }
             Some(Kind::Number { default, min, max }) => {
                 let number = settings::parse_number(value);
                 if !number.is_some_and(|number| (min..=max).contains(&number)) {
@@ -649,12 +657,21 @@ mod tests {
         setting("limits.url_path", "many", "not a number from");
         setting("limits.url_path", "1", "not a number from 16");
         setting("superpoll.max_fd", "1", "has no effect");
+        setting("access_log.format", "xml", "not one of tnetstring, common, combined, json");
+        setting("server.daemonize", "2", "not a number from 0 to 1");
         expect(
             |config| drop(config.mimetypes.insert("txt".into(), "text/plain".into())),
             Place::Mimetype("txt".into()),
             "",
             "start with a dot",
         );
+    }
+
+    #[test]
+    fn a_word_that_is_almost_one() {
+        let mut config = sound();
+        config.settings.insert("access_log.format".into(), "combine".into());
+        assert_eq!(check(config).unwrap_err()[0].hint.as_deref(), Some("did you mean `combined`?"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub mod tree;
 
 pub use check::{Checked, Place, Problem, Severity, check};
 pub use mimetypes::default_mimetypes;
-pub use settings::Settings;
+pub use settings::{AccessLogFormat, Settings};
 pub use store::Database;
 pub use tree::{Config, Dir, Handler, Host, Protocol, Proxy, Route, Server, Target};
 

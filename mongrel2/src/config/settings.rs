@@ -27,6 +27,8 @@ pub enum Kind {
         /// The highest value.
         max: u64,
     },
+    /// One of a few words; the first if it isn't given.
+    Word(&'static [&'static str]),
     /// Accepted because configurations in the field have it; it changes nothing, and this is why.
     NoEffect(&'static str),
 }
@@ -39,12 +41,17 @@ const fn number(name: &'static str, default: u64, min: u64, max: u64) -> Known {
     Known { name, kind: Kind::Number { default, min, max } }
 }
 
+const fn word(name: &'static str, words: &'static [&'static str]) -> Known {
+    Known { name, kind: Kind::Word(words) }
+}
+
 const fn no_effect(name: &'static str, why: &'static str) -> Known {
     Known { name, kind: Kind::NoEffect(why) }
 }
 
 /// All settings, sorted by name.
 pub const KNOWN: &[Known] = &[
+    word("access_log.format", &["tnetstring", "common", "combined", "json"]),
     no_effect("certdir", LATER),
     no_effect("control_port", LATER),
     number("disable.access_logging", 0, 0, 1),
@@ -76,7 +83,7 @@ pub const KNOWN: &[Known] = &[
     number("limits.url_path", 256, 16, 64 * 1024),
     number("no_clobber_xff", 0, 0, 1),
     number("request.relaxed", 0, 0, 1),
-    no_effect("server.daemonize", LATER),
+    number("server.daemonize", 1, 0, 1),
     number("server.drain_timeout", 10, 0, 3600),
     number("server.workers", 0, 0, 1024),
     no_effect("ssl.verify_optional", LATER),
@@ -100,9 +107,40 @@ pub fn parse_number(text: &str) -> Option<u64> {
     text.split('*').try_fold(1u64, |product, factor| product.checked_mul(factor.trim().parse().ok()?))
 }
 
+/// `access_log.format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessLogFormat {
+    /// A tnetstring list, as the original writes it.
+    Tnetstring,
+    /// Apache's Common Log Format.
+    Common,
+    /// The same with the referrer and the user agent.
+    Combined,
+    /// An object.
+    Json,
+}
+
+impl AccessLogFormat {
+    fn new(word: &str) -> Self {
+        match word {
+            "common" => Self::Common,
+            "combined" => Self::Combined,
+            "json" => Self::Json,
+            _ => Self::Tnetstring,
+        }
+    }
+
+    /// Whether a line tells what the client says of itself: `Referer` and `User-Agent`.
+    pub fn has_client_headers(self) -> bool {
+        matches!(self, Self::Combined | Self::Json)
+    }
+}
+
 /// The values in force, as the server uses them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
+    /// `access_log.format`: what the lines of the access log look like.
+    pub access_log_format: AccessLogFormat,
     /// `disable.access_logging`: whether no access log is written.
     pub no_access_log: bool,
     /// `handler.wait`, seconds: how long a request waits for a handler to connect before it gets 503.
@@ -139,6 +177,8 @@ pub struct Settings {
     pub no_clobber_xff: bool,
     /// `request.relaxed`: whether a lone line feed ends a line of a request's head (RFC 9112, section 2.2).
     pub relaxed: bool,
+    /// `server.daemonize`: whether a server that is started by root goes on in the background.
+    pub daemonize: bool,
     /// `server.drain_timeout`, seconds: how long answers in progress may take when the server stops.
     pub drain_timeout: Duration,
     /// `server.workers`: how many threads serve; 0 is one per core.
@@ -157,8 +197,10 @@ impl Settings {
             let value = given.get(name).and_then(|text| parse_number(text));
             value.filter(|value| (min..=max).contains(&value)).unwrap_or(*default)
         };
+        let given_word = |name: &str| given.get(name).map_or("", String::as_str);
         let size = |name: &str| usize::try_from(number(name)).expect("KNOWN bounds it");
         Self {
+            access_log_format: AccessLogFormat::new(given_word("access_log.format")),
             no_access_log: number("disable.access_logging") == 1,
             handler_wait: Duration::from_secs(number("handler.wait")),
             buffer_size: size("limits.buffer_size"),
@@ -177,6 +219,7 @@ impl Settings {
             url_path: size("limits.url_path"),
             no_clobber_xff: number("no_clobber_xff") == 1,
             relaxed: number("request.relaxed") == 1,
+            daemonize: number("server.daemonize") == 1,
             drain_timeout: Duration::from_secs(number("server.drain_timeout")),
             workers: size("server.workers"),
             zeromq_threads: i32::try_from(number("zeromq.threads")).expect("KNOWN bounds it"),
@@ -207,5 +250,13 @@ mod tests {
         let given = BTreeMap::from([("limits.url_path".to_owned(), "1024".to_owned())]);
         let settings = Settings::new(&given);
         assert_eq!((settings.url_path, settings.buffer_size), (1024, 16 * 1024));
+    }
+
+    #[test]
+    fn every_word_means_something() {
+        let Some(Known { kind: Kind::Word(words), .. }) = known("access_log.format") else { unreachable!() };
+        let formats: Vec<_> = words.iter().map(|word| AccessLogFormat::new(word)).collect();
+        assert_eq!(format!("{formats:?}").to_lowercase(), format!("{words:?}").replace('"', ""));
+        assert_eq!(Settings::new(&BTreeMap::new()).access_log_format, formats[0]);
     }
 }

@@ -39,7 +39,7 @@ use self::fields::Framing;
 use self::request::{Refusal, Request};
 use self::stream::Stream;
 use crate::addresses::Counted;
-use crate::log::Access;
+use crate::log::{Access, Asked};
 use crate::site::{Host, Site};
 use crate::target::Target;
 use crate::worker::{Item, Worker};
@@ -155,9 +155,7 @@ impl Connection {
             host: &host.name,
             peer: self.peer,
             time: self.worker.date().0,
-            method: request.method(),
-            path: request.path(),
-            version: request.version(),
+            asked: Some(asked(request, &site)),
             status: outcome.status,
             bytes: outcome.bytes,
         });
@@ -206,6 +204,20 @@ fn quiet(line: Rc<Line>, stream: &Stream) -> Pin<Box<dyn Future<Output = bool> +
             readable = stream.readable() => readable,
         }
     })
+}
+
+/// What the access log says of a request.
+fn asked<'a>(request: &'a Request, site: &Site) -> Asked<'a> {
+    let told = site.settings.access_log_format.has_client_headers();
+    let header = |name| told.then(|| request.header(name)).flatten();
+    Asked {
+        method: request.method(),
+        uri: request.uri(),
+        path: request.path(),
+        version: request.version(),
+        referer: header("referer"),
+        user_agent: header("user-agent"),
+    }
 }
 
 /// What came of a request.

@@ -74,9 +74,7 @@ impl Connection {
             host: &host.name,
             peer: self.peer,
             time: self.worker.date().0,
-            method: b"-",
-            path: b"-",
-            version: "-",
+            asked: None,
             status,
             bytes: 0,
         });

@@ -42,7 +42,8 @@ impl Site {
             ..Server::default()
         };
         let config = Config { servers: vec![server], mimetypes: default_mimetypes(), ..Config::default() };
-        Self { folder, config }
+        // Root tests like anyone else, in the foreground.
+        Self { folder, config }.setting("server.daemonize", "0")
     }
 
     pub(crate) fn route(mut self, path: &str, target: Target) -> Self {
@@ -69,6 +70,10 @@ impl Site {
 
     pub(crate) fn server(&mut self) -> &mut Server {
         &mut self.config.servers[0]
+    }
+
+    pub(crate) fn change(&mut self, change: impl FnOnce(&mut Config)) {
+        change(&mut self.config);
     }
 
     pub(crate) fn path(&self) -> &Path {

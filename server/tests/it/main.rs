@@ -8,6 +8,8 @@ mod harness;
 mod hostile;
 mod http;
 mod limits;
+mod logs;
 mod recorded;
 mod reload;
+mod root;
 mod start;

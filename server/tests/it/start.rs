@@ -6,7 +6,7 @@ use std::process::Output;
 
 use mongrel2::config::Target;
 
-use crate::harness::{Site, UUID, handler};
+use crate::harness::{Client, Site, UUID, handler};
 
 fn output(site: &Site) -> Output {
     site.command().output().unwrap()
@@ -108,4 +108,42 @@ fn wrong_arguments() {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_mongrel2")).arg("x").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8(output.stderr).unwrap().contains("hint: mongrel2 config.sqlite UUID"));
+}
+
+#[test]
+fn addresses_of_ipv6() {
+    if TcpListener::bind("[::1]:0").is_err() {
+        eprintln!("skipped: addresses_of_ipv6 needs IPv6");
+        return;
+    }
+    let started = |address: &str| {
+        let mut site = Site::new();
+        site.server().bind_addr = address.into();
+        site.start()
+    };
+    let request = "GET / HTTP/1.1\r\nHost: [::1]\r\n\r\n";
+    assert_eq!(started("::1").ask(request).status, 404);
+    let every = started("::");
+    for address in ["::1", "127.0.0.1"] {
+        let mut client = Client::connect((address.parse::<std::net::IpAddr>().unwrap(), every.address().port()).into());
+        client.send(request);
+        assert_eq!(client.answer().status, 404);
+        testkit::wait::until("the access line", || {
+            every.log("access.log").contains(&format!("{}:{address},", address.len())).then_some(())
+        });
+    }
+}
+
+#[test]
+fn drain_timeout_is_all_that_a_client_gets() {
+    let mut running = Site::new().setting("server.drain_timeout", "1").start();
+    let mut client = running.connect();
+    client.send("GET / HTTP/1.1\r\nHost: never fin");
+    running.get("/");
+    let began = std::time::Instant::now();
+    running.signal("-TERM");
+    assert!(running.process.wait().success());
+    assert!(began.elapsed() >= std::time::Duration::from_secs(1));
+    assert!(client.is_closed());
+    assert!(running.process.stderr().contains("1 connections were closed in the middle of a request"));
 }

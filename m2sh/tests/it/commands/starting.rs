@@ -1,10 +1,11 @@
-//! `m2sh start`, as far as it can be seen without a server that serves: the port is taken.
+//! `m2sh start`: mostly what can be seen without a server that serves, as its port is taken.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
 use std::process::Stdio;
 
+use mongrel2::config::Server;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::bench::{Bench, server};
@@ -62,6 +63,56 @@ fn several_are_waited_for() {
     for title in ["a 1", "b 2"] {
         assert!(output.stderr.contains(&format!("Server {title} has ended: exit status: 1")), "{}", output.stderr);
     }
+}
+
+/// A free port each.
+fn free() -> [u16; 2] {
+    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap().port())
+}
+
+fn nothing_but_hosts(name: &str, uuid: &str, port: u16) -> Server {
+    let mut server = server(name, uuid, port);
+    server.hosts.iter_mut().for_each(|host| host.routes.clear());
+    server
+}
+
+/// Two servers in a folder of somebody who isn't root; `None`, and a word about it, for anyone but root.
+fn roots(test: &str) -> Option<Bench> {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: {test} needs root");
+        return None;
+    }
+    let [a, b] = free();
+    let bench = Bench::with(vec![nothing_but_hosts("a", "1", a), nothing_but_hosts("b", "2", b)]);
+    std::os::unix::fs::chown(bench.path("."), Some(65534), Some(65534)).unwrap();
+    Some(bench)
+}
+
+#[test]
+fn several_of_root_are_left_in_the_background() {
+    let Some(bench) = roots("several_of_root_are_left_in_the_background") else { return };
+    let output = bench.m2sh("start -every").exits(0);
+    for title in ["a 1", "b 2"] {
+        assert!(output.stderr.contains(&format!("Server {title} runs at PID ")), "{}", output.stderr);
+    }
+    assert_eq!(bench.m2sh("running -every").prints().matches("RUNNING").count(), 2);
+    assert_eq!(bench.m2sh("stop -every").prints().matches("Stopped server").count(), 2);
+    for folder in ["run", "logs", "tmp"] {
+        assert_eq!(bench.path(folder).metadata().unwrap().uid(), 65534, "{folder}");
+    }
+}
+
+#[test]
+fn with_sudo_it_returns_when_the_server_serves() {
+    let Some(bench) = roots("with_sudo_it_returns_when_the_server_serves") else { return };
+    let sudo = fake_sudo(&bench, r#"shift; exec "$@""#);
+    let mut m2sh = bench.m2sh("start -sudo -name a");
+    m2sh.command.env("PATH", path_with(&sudo));
+    let output = m2sh.exits(0);
+    assert!(output.stderr.contains("a listens on 127.0.0.1:"), "{}", output.stderr);
+    assert!(bench.m2sh("running -name a").prints().contains("running"));
+    assert!(bench.m2sh("stop -name a").prints().starts_with("Stopped server a 1 at PID "));
 }
 
 #[test]
