@@ -6,7 +6,8 @@
 //! * `start`: from the command line to a server with everything open; `run`: its main thread, with `signal`.
 //! * `worker`: one thread per core, each with its own connections.  Workers share nothing that changes.
 //! * `site`: what a reload replaces; never changed, only replaced.
-//! * `target`: files and handlers.  `connection`: HTTP.  `log`: both logs.  [`pidfile`]: who is running.
+//! * `target`: files, handlers and redirects.  `connection`: HTTP.
+//! * `log`: both logs.  [`pidfile`]: who is running.
 
 mod connection;
 mod listen;

@@ -14,6 +14,7 @@ use mongrel2::route::{Found, Hosts, Routes};
 use crate::target::Target;
 use crate::target::directory::Directory;
 use crate::target::handler::{Dispatch, Handler, Inlet, SocketError, Sockets};
+use crate::target::redirect::Redirect;
 
 /// Everything that requests are answered from.
 #[derive(Debug)]
@@ -56,11 +57,15 @@ impl Site {
         for host in &server.hosts {
             hosts.push((host, Arc::new(builder.host(host)?)));
         }
+        let patterns = |(host, built): &(&config::Host, Arc<Host>)| {
+            let built = Arc::clone(built);
+            host.parsed_patterns().map(move |pattern| (pattern, Arc::clone(&built))).collect::<Vec<_>>()
+        };
         let default = hosts.iter().find(|(host, _)| host.name == server.default_host).expect("checked");
         Ok(Self {
             settings: checked.settings().clone(),
             default_host: Arc::clone(&default.1),
-            hosts: Hosts::new(hosts.iter().map(|(host, built)| (host.parsed_matching(), Arc::clone(built)))),
+            hosts: Hosts::new(hosts.iter().flat_map(patterns)),
             mimetypes: checked.config().mimetypes.clone().into_iter().collect(),
             inlets: builder.inlets,
         })
@@ -105,6 +110,7 @@ impl Builder<'_> {
             config::Target::Dir(dir) => Ok(Target::Directory(Arc::new(directory(dir)))),
             config::Target::Proxy(_) => Ok(Target::Proxy),
             config::Target::Handler(handler) => Ok(Target::Handler(self.handler(handler)?)),
+            config::Target::Redirect(config) => Ok(Target::Redirect(Arc::new(redirect(config)))),
         }
     }
 
@@ -141,7 +147,12 @@ fn directory(dir: &config::Dir) -> Directory {
         index_file: dir.index_file.clone(),
         default_ctype: dir.default_ctype.clone(),
         cache_ttl: Duration::from_secs(u64::try_from(dir.cache_ttl).expect("checked")),
+        listing: dir.listing,
     }
+}
+
+fn redirect(redirect: &config::Redirect) -> Redirect {
+    Redirect { location: redirect.location(), status: u16::try_from(redirect.status).expect("checked") }
 }
 
 impl Host {

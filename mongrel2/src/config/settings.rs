@@ -71,6 +71,7 @@ pub const KNOWN: &[Known] = &[
     no_effect("limits.proxy_read_retry_warn", LATER),
     no_effect("limits.tick_timer", LATER),
     number("limits.url_path", 256, 16, 64 * 1024),
+    number("maintenance.retry_after", 60, 1, 86_400),
     number("no_clobber_xff", 0, 0, 1),
     no_effect("request.relaxed", LATER),
     no_effect("server.daemonize", LATER),
@@ -116,6 +117,8 @@ pub struct Settings {
     pub header_count: usize,
     /// `limits.url_path`, bytes: the longest path, without its query.
     pub url_path: usize,
+    /// `maintenance.retry_after`, seconds: when clients of a host in maintenance may come back.
+    pub retry_after: Duration,
     /// `no_clobber_xff`: whether a client's X-Forwarded-For is passed on.
     pub no_clobber_xff: bool,
     /// `server.drain_timeout`, seconds: how long answers in progress may take when the server stops.
@@ -146,6 +149,7 @@ impl Settings {
             handler_targets: size("limits.handler_targets"),
             header_count: size("limits.header_count"),
             url_path: size("limits.url_path"),
+            retry_after: Duration::from_secs(number("maintenance.retry_after")),
             no_clobber_xff: number("no_clobber_xff") == 1,
             drain_timeout: Duration::from_secs(number("server.drain_timeout")),
             workers: size("server.workers"),

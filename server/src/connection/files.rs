@@ -17,7 +17,8 @@ impl Connection {
         let served = match directory.find(rest) {
             Ok(directory::Found::File(served)) => served,
             Ok(directory::Found::Slash) => return self.redirect_to_slash(request).await,
-            Ok(directory::Found::Nothing) => return self.error(request, 404).await,
+            // Nothing writes listings yet.
+            Ok(directory::Found::Nothing | directory::Found::Folder) => return self.error(request, 404).await,
             Ok(directory::Found::Forbidden) => return self.error(request, 403).await,
             Ok(directory::Found::Malformed) => return self.error(request, 400).await,
             Err(error) => {

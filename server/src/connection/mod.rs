@@ -153,6 +153,7 @@ impl Connection {
             Found::Nothing => self.error(request, 404).await,
             Found::Slash(_) => self.redirect_to_slash(request).await,
             Found::Rule(rule) => match &rule.value {
+                Target::Redirect(redirect) => self.redirect(request, host, redirect).await,
                 Target::Proxy => self.error(request, 501).await,
                 Target::Directory(directory) => {
                     self.file(request, site, directory, rule.path().rest(request.path())).await

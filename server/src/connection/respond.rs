@@ -3,10 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mongrel2::redirect::{Asked, on_this_host};
+
 use super::answer::{Answer, Persistence, error_page};
 use super::request::{Refusal, Request};
 use super::{Connection, Outcome};
 use crate::log::Access;
+use crate::site::Host;
+use crate::target::redirect::Redirect;
 
 /// How long a closed connection may go on sending before it is cut off.
 const LINGER: Duration = Duration::from_secs(2);
@@ -39,10 +43,16 @@ impl Connection {
         self.send(request, answer, page.as_bytes()).await
     }
 
+    pub(super) async fn redirect(&mut self, request: &Request, host: &Host, redirect: &Redirect) -> Outcome {
+        // Only HTTP/1.0 comes without a host.
+        let name = request.host().unwrap_or(host.name.as_bytes());
+        let location = redirect.location.render(Asked { path: request.path(), query: request.query(), host: name });
+        let answer = self.answer(redirect.status).header("Location", location).header("Content-Length", 0);
+        self.send(request, answer, b"").await
+    }
+
     pub(super) async fn redirect_to_slash(&mut self, request: &Request) -> Outcome {
-        let mut location = String::from_utf8_lossy(request.path()).into_owned() + "/";
-        // Two slashes at the start would name another host.
-        location.replace_range(..location.len() - location.trim_start_matches('/').len(), "/");
+        let mut location = on_this_host(&(String::from_utf8_lossy(request.path()) + "/"));
         if let Some(query) = request.query() {
             location = location + "?" + &String::from_utf8_lossy(query);
         }

@@ -23,6 +23,8 @@ pub(crate) struct Directory {
     pub(crate) default_ctype: String,
     /// How long clients may keep an answer without asking again.
     pub(crate) cache_ttl: Duration,
+    /// Whether a folder without an index file may be listed.
+    pub(crate) listing: bool,
 }
 
 /// What a path leads to.
@@ -31,6 +33,8 @@ pub(crate) enum Found {
     File(Served),
     /// A directory whose path lacks its last slash.
     Slash,
+    /// A directory without an index file that may be listed.
+    Folder,
     /// Nothing that may be served.
     Nothing,
     /// Something that the server may not read.
@@ -67,6 +71,7 @@ impl Directory {
             let is_directory = FileType::from_raw_mode(fstat(&file)?.st_mode) == FileType::Directory;
             match (is_directory, asks_directory) {
                 (true, false) => Ok(Err(Found::Slash)),
+                (true, true) if self.index_file.is_empty() && self.listing => Ok(Err(Found::Folder)),
                 (true, true) if self.index_file.is_empty() => Ok(Err(Found::Nothing)),
                 (true, true) => {
                     self.open(&format!("{rest}{}", self.index_file)).map(|file| Ok((file, self.index_file.as_str())))
@@ -179,6 +184,7 @@ mod tests {
             index_file: "index.html".into(),
             default_ctype: "text/plain".into(),
             cache_ttl: Duration::ZERO,
+            listing: false,
         };
         (folder, directory)
     }

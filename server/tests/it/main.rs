@@ -7,5 +7,6 @@ mod handlers;
 mod harness;
 mod http;
 mod recorded;
+mod redirects;
 mod reload;
 mod start;
