@@ -6,12 +6,13 @@
 //! * `start`: from the command line to a server with everything open; `run`: its main thread, with `signal`.
 //! * `worker`: one thread per core, each with its own connections.  Workers share nothing that changes.
 //! * `site`: what a reload replaces; never changed, only replaced.
-//! * `target`: files, handlers and redirects.  `connection`: HTTP.
+//! * `target`: files, handlers and redirects; `page`: the error pages of a host.  `connection`: HTTP.
 //! * `log`: both logs.  [`pidfile`]: who is running.
 
 mod connection;
 mod listen;
 mod log;
+mod page;
 pub mod pidfile;
 mod run;
 mod signal;

@@ -11,6 +11,7 @@ use mongrel2::config::paths::inside_chroot;
 use mongrel2::config::{self, Checked, Settings};
 use mongrel2::route::{Found, Hosts, Routes};
 
+use crate::page::Pages;
 use crate::target::Target;
 use crate::target::directory::Directory;
 use crate::target::handler::{Dispatch, Handler, Inlet, SocketError, Sockets};
@@ -31,6 +32,7 @@ pub(crate) struct Site {
 pub(crate) struct Host {
     pub(crate) name: String,
     pub(crate) maintenance: bool,
+    pub(crate) pages: Pages,
     pub(crate) routes: Routes<Target>,
 }
 
@@ -52,7 +54,7 @@ impl Site {
         server: &config::Server,
         sockets: &mut Sockets,
     ) -> Result<Self, SocketError> {
-        let mut builder = Builder { settings: checked.settings(), sockets, handlers: Vec::new(), inlets: Vec::new() };
+        let mut builder = Builder { checked, sockets, handlers: Vec::new(), inlets: Vec::new() };
         let mut hosts = Vec::new();
         for host in &server.hosts {
             hosts.push((host, Arc::new(builder.host(host)?)));
@@ -90,7 +92,7 @@ impl Site {
 }
 
 struct Builder<'a> {
-    settings: &'a Settings,
+    checked: &'a Checked,
     sockets: &'a mut Sockets,
     handlers: Vec<(config::Handler, Arc<Handler>)>,
     inlets: Vec<Receiver>,
@@ -102,7 +104,13 @@ impl Builder<'_> {
         for route in &host.routes {
             rules.push((route.parsed_path(), self.target(&route.target)?));
         }
-        Ok(Host { name: host.name.clone(), maintenance: host.maintenance, routes: Routes::new(rules) })
+        let mimetypes = &self.checked.config().mimetypes;
+        Ok(Host {
+            name: host.name.clone(),
+            maintenance: host.maintenance,
+            pages: Pages::new(&host.error_pages, |extension| mimetypes.get(extension).map(String::as_str)),
+            routes: Routes::new(rules),
+        })
     }
 
     fn target(&mut self, target: &config::Target) -> Result<Target, SocketError> {
@@ -118,7 +126,7 @@ impl Builder<'_> {
         if let Some((_, handler)) = self.handlers.iter().find(|(known, _)| known == config) {
             return Ok(Arc::clone(handler));
         }
-        let handler = Arc::new(self.sockets.handler(config, self.settings)?);
+        let handler = Arc::new(self.sockets.handler(config, self.checked.settings())?);
         self.handlers.push((config.clone(), Arc::clone(&handler)));
         self.receive(&handler, &config.recv_ident);
         Ok(handler)

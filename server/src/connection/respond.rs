@@ -9,7 +9,7 @@ use super::answer::{Answer, Persistence, error_page};
 use super::request::{Refusal, Request};
 use super::{Connection, Outcome};
 use crate::log::Access;
-use crate::site::Host;
+use crate::site::{Host, Site};
 use crate::target::redirect::Redirect;
 
 /// How long a closed connection may go on sending before it is cut off.
@@ -32,15 +32,27 @@ impl Connection {
         Outcome::new(status, size, written.is_ok() && request.head.keep_alive)
     }
 
+    /// Answers with an error, and the page that the host has for it in the site in force now.
     pub(super) async fn error(&mut self, request: &Request, status: u16) -> Outcome {
-        let page = error_page(status);
-        let mut answer = self.answer(status).header("Content-Type", "text/html").header("Content-Length", page.len());
-        match status {
-            405 => answer = answer.header("Allow", "GET, HEAD"),
-            503 => answer = answer.header("Retry-After", 10),
-            _ => {}
-        }
-        self.send(request, answer, page.as_bytes()).await
+        let site = self.worker.site();
+        let answer = match status {
+            405 => self.answer(405).header("Allow", "GET, HEAD"),
+            // Whoever comes back earlier finds the handler as it was.
+            503 => self.answer(503).header("Retry-After", site.settings.handler_wait.as_secs().max(1)),
+            _ => self.answer(status),
+        };
+        self.send_page(request, answer, site.host(request.host())).await
+    }
+
+    pub(super) async fn maintenance(&mut self, request: &Request, site: &Site, host: &Host) -> Outcome {
+        let answer = self.answer(503).header("Retry-After", site.settings.retry_after.as_secs());
+        self.send_page(request, answer, host).await
+    }
+
+    async fn send_page(&mut self, request: &Request, answer: Answer, host: &Host) -> Outcome {
+        let (ctype, page) = page(host, answer.status);
+        let answer = answer.header("Content-Type", ctype).header("Content-Length", page.len());
+        self.send(request, answer, &page).await
     }
 
     pub(super) async fn redirect(&mut self, request: &Request, host: &Host, redirect: &Redirect) -> Outcome {
@@ -60,15 +72,16 @@ impl Connection {
         self.send(request, answer, b"").await
     }
 
-    pub(super) async fn refuse(&mut self, refusal: Refusal) {
+    /// Refuses what came; `host` is the name that it asked for, as far as that is known.
+    pub(super) async fn refuse(&mut self, refusal: Refusal, host: Option<&[u8]>) {
         let Refusal::Bad { status, reason } = refusal else {
             return;
         };
         tracing::info!("refused a request from {}: {reason}", self.peer);
-        let head = self.answer(status).header("Content-Type", "text/html");
-        let page = error_page(status);
-        let bytes = [head.header("Content-Length", page.len()).finish(Persistence::Close), page.into_bytes()].concat();
-        let host = Arc::clone(self.worker.site().host(None));
+        let host = Arc::clone(self.worker.site().host(host));
+        let (ctype, page) = page(&host, status);
+        let head = self.answer(status).header("Content-Type", ctype).header("Content-Length", page.len());
+        let bytes = [head.finish(Persistence::Close), page].concat();
         self.worker.log(&Access {
             host: &host.name,
             peer: self.peer,
@@ -84,4 +97,9 @@ impl Connection {
             self.stream.linger(LINGER).await;
         }
     }
+}
+
+/// Media type and bytes of the page that a host has for an error.
+fn page(host: &Host, status: u16) -> (&str, Vec<u8>) {
+    host.pages.read(status).unwrap_or_else(|| ("text/html", error_page(status).into_bytes()))
 }

@@ -1,8 +1,10 @@
-//! Redirects, and hosts with several names.
+//! Redirects, aliases, error pages and maintenance.
+
+use std::fs;
 
 use mongrel2::config::{Host, Redirect, Route, Target};
 
-use crate::harness::{Answer, Running, Site, get};
+use crate::harness::{Answer, Running, Site, get, handler};
 
 fn redirect(to: &str, status: i64) -> Target {
     Target::Redirect(Redirect { to: to.into(), status })
@@ -102,5 +104,93 @@ fn aliases_lead_to_their_host() {
         ("www.localhost", 301),
     ] {
         assert_eq!(ask(&running, host, "/").status, status, "{host}");
+    }
+}
+
+/// A host that has a page for each of these errors, and another one.
+fn with_pages() -> Site {
+    let mut site = Site::new().files("/").file("errors/404.html", "lost").file("errors/413.json", "{\"large\":1}");
+    site.server().hosts[0].error_pages = [
+        (404, "/errors/404.html".to_owned()),
+        (413, "errors/413.json".to_owned()),
+        (405, "/errors/missing.html".to_owned()),
+    ]
+    .into();
+    let other =
+        Host { name: "other".into(), error_pages: [(400, "/errors/400.txt".to_owned())].into(), ..Host::default() };
+    site.server().hosts.push(other);
+    site.file("errors/400.txt", "other's")
+}
+
+#[test]
+fn error_pages_are_files_of_the_host() {
+    let running = with_pages().start();
+    let answer = running.get("/missing");
+    assert_eq!((answer.status, answer.header("content-type")), (404, Some("text/html")));
+    assert_eq!(answer.text(), "lost");
+    let mut client = running.connect();
+    client.send("HEAD /missing HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(client.answer_to_head().header("content-length"), Some("4"));
+    client.send("GET /missing HTTP/1.1\r\nHost: other\r\n\r\n");
+    assert!(client.answer().text().contains("<h1>404 Not Found</h1>"));
+    // A new version shows at once.
+    fs::write(running.site.path().join("errors/404.html"), "still lost").unwrap();
+    assert_eq!(running.get("/missing").text(), "still lost");
+}
+
+#[test]
+fn what_cannot_become_a_request_gets_a_page_too() {
+    let mut site = with_pages();
+    site.server().hosts[1].error_pages.insert(413, "/errors/400.txt".into());
+    let running = site.start();
+    let large = |host: &str| format!("POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 9999999\r\n\r\n");
+    let answer = running.ask(large("localhost"));
+    assert_eq!((answer.status, answer.header("content-type")), (413, Some("application/json")));
+    assert_eq!(answer.text(), "{\"large\":1}");
+    assert_eq!(running.ask(large("other")).text(), "other's");
+    // Nobody knows for which host this is, so that it is the default host's.
+    let answer = running.ask("GET / HTTP/1.1\r\nHost: other\r\nHost: other\r\n\r\n");
+    assert_eq!(answer.status, 400);
+    assert!(answer.text().contains("<h1>400 Bad Request</h1>"), "{}", answer.text());
+}
+
+#[test]
+fn a_page_that_cannot_be_read_is_said_once() {
+    let mut running = with_pages().start();
+    let warnings = |running: &Running| running.log("error.log").matches("cannot read `errors/missing.html`").count();
+    for _ in 0..3 {
+        let answer = running.ask("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
+        assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD")));
+        assert!(answer.text().contains("<h1>405 Method Not Allowed</h1>"));
+    }
+    testkit::wait::until("the warning", || (warnings(&running) == 1).then_some(()));
+    running.change(|_| {});
+    running.ask("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
+    testkit::wait::until("the next warning", || (warnings(&running) == 2).then_some(()));
+}
+
+#[test]
+fn maintenance_has_a_page_and_says_when_to_come_back() {
+    let mut site = Site::new().files("/").file("static/index.html", "index").file("errors/503.html", "back soon");
+    let host = &mut site.server().hosts[0];
+    host.maintenance = true;
+    host.error_pages.insert(503, "/errors/503.html".into());
+    let mut running = site.start();
+    let answer = running.get("/");
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("60")));
+    assert_eq!(answer.text(), "back soon");
+    running.change(|config| drop(config.settings.insert("maintenance.retry_after".into(), "3600".into())));
+    assert_eq!(running.get("/").header("retry-after"), Some("3600"));
+    running.change(|config| config.servers[0].hosts[0].maintenance = false);
+    assert_eq!(running.get("/").text(), "index");
+}
+
+#[test]
+fn without_a_handler_clients_may_come_back_when_it_has_been_waited_for() {
+    for (wait, expected) in [("0", "1"), ("1", "1")] {
+        let target = Target::Handler(handler("nobody"));
+        let running = Site::new().route("/", target).setting("handler.wait", wait).start();
+        let answer = running.get("/");
+        assert_eq!((answer.status, answer.header("retry-after")), (503, Some(expected)), "{wait}");
     }
 }
