@@ -24,12 +24,21 @@ CREATE TABLE host (id INTEGER PRIMARY KEY,
     name TEXT,
     matching TEXT);                         -- matched from the end of the Host header
 
+CREATE TABLE alias (id INTEGER PRIMARY KEY,
+    host_id INTEGER,
+    matching TEXT);                         -- leads to the host too
+
+CREATE TABLE error_page (id INTEGER PRIMARY KEY,
+    host_id INTEGER,
+    status INTEGER,                         -- 400 to 599
+    path TEXT);                             -- path under chroot: the body of that error
+
 CREATE TABLE route (id INTEGER PRIMARY KEY,
     path TEXT,                              -- prefix, or prefix and a pattern from the first '('
     reversed BOOLEAN DEFAULT 0,             -- matched from the end of the path
     host_id INTEGER,
     target_id INTEGER,
-    target_type TEXT);                      -- 'dir', 'proxy' or 'handler'
+    target_type TEXT);                      -- 'dir', 'proxy', 'handler' or 'redirect'
 
 CREATE TABLE handler (id INTEGER PRIMARY KEY,
     send_spec TEXT,                         -- ZeroMQ address of the PUSH socket: requests
@@ -47,7 +56,12 @@ CREATE TABLE directory (id INTEGER PRIMARY KEY,
     base TEXT,                              -- path under chroot
     index_file TEXT,
     default_ctype TEXT,
-    cache_ttl INTEGER DEFAULT 0);           -- seconds
+    cache_ttl INTEGER DEFAULT 0,            -- seconds
+    listing BOOLEAN DEFAULT 0);             -- whether a folder without its index file is listed
+
+CREATE TABLE redirect (id INTEGER PRIMARY KEY,
+    "to" TEXT,                              -- where to, with $path, $query, $host and $$
+    status INTEGER DEFAULT 301);            -- 301, 302, 303, 307 or 308
 
 CREATE TABLE setting (id INTEGER PRIMARY KEY,
     key TEXT,

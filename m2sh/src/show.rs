@@ -3,6 +3,8 @@
 //! Lines in a pipe have no heading, so that `cut` and `awk` get rows and nothing else.  A cell never breaks
 //! its line, whatever is in it: control characters are written as escapes.
 
+use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write};
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
@@ -47,6 +49,12 @@ impl Cell {
     pub fn list(items: impl IntoIterator<Item = String>) -> Self {
         let items: Vec<String> = items.into_iter().collect();
         Self { text: items.iter().map(|item| escape(item)).collect(), json: items.into() }
+    }
+
+    /// Several values with keys: like a list of `key=value`, an object in JSON.
+    pub fn map<K: Display + Serialize, V: Display + Serialize>(entries: &BTreeMap<K, V>) -> Self {
+        let list = Self::list(entries.iter().map(|(key, value)| format!("{key}={value}")));
+        Self { json: serde_json::to_value(entries).expect("keys and values are texts and numbers"), ..list }
     }
 
     /// A text for people that is something else in JSON.

@@ -1,20 +1,26 @@
 //! What a route leads to, in a few words, and as a cell of a table.
 
-use mongrel2::config::{Dir, Handler, Proxy, Target};
+use mongrel2::config::{Dir, Handler, Proxy, Redirect, Target};
 use serde_json::Value;
 
 use crate::show::Cell;
 
-/// The essentials of a target: a folder, an upstream, a handler's two addresses.
+/// The essentials of a target: a folder, an upstream, a handler's two addresses, a redirect's.
 pub fn essentials(target: &Target) -> String {
     match target {
-        Target::Dir(Dir { base, index_file, .. }) if index_file.is_empty() => base.clone(),
-        Target::Dir(Dir { base, index_file, .. }) => format!("{base} index {index_file}"),
+        Target::Dir(dir) => folder(dir),
         Target::Proxy(Proxy { addr, port }) => format!("{addr}:{port}"),
         Target::Handler(Handler { send_spec, send_ident, recv_spec, .. }) => {
             format!("{send_spec} {recv_spec} ident {send_ident}")
         }
+        Target::Redirect(Redirect { to, status }) => format!("{status} {to}"),
     }
+}
+
+fn folder(dir: &Dir) -> String {
+    let index = if dir.index_file.is_empty() { String::new() } else { format!(" index {}", dir.index_file) };
+    let listing = if dir.listing { " listing" } else { "" };
+    format!("{}{index}{listing}", dir.base)
 }
 
 /// Its fields for programs, its essentials for people.
@@ -47,6 +53,8 @@ mod tests {
         for (target, expected) in [
             (Target::Dir(dir), "static/ index index.html"),
             (Target::Dir(Dir { base: "a".into(), ..Dir::default() }), "a"),
+            (Target::Dir(Dir { base: "a".into(), listing: true, ..Dir::default() }), "a listing"),
+            (Target::Redirect(Redirect { to: "https://x$path".into(), status: 308 }), "308 https://x$path"),
             (Target::Proxy(Proxy { addr: "127.0.0.1".into(), port: 80 }), "127.0.0.1:80"),
             (Target::Handler(handler), "tcp://127.0.0.1:9997 tcp://127.0.0.1:9996 ident 54c6"),
         ] {

@@ -4,11 +4,13 @@
 //! * [`config`]: plain values ([`config::tree`]), their check ([`mod@config::check`]), their SQLite form
 //!   ([`config::store`]) and the audit log beside them ([`config::history`]).
 //! * [`pattern`] and [`route`]: which target a path gets.  Pure: no I/O, no clock.
+//! * [`redirect`]: where a redirect leads.  Pure.
 //! * [`wire`]: the bytes exchanged with handlers, each format rendered and parsed in one file.  Pure.
 //! * [`handler`]: write a handler in Rust.
 
 pub mod config;
 pub mod handler;
 pub mod pattern;
+pub mod redirect;
 pub mod route;
 pub mod wire;

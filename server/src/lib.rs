@@ -7,7 +7,8 @@
 //! * `daemon`: into the background; `privilege`: out of root's rights.  `error`: why there is no start.
 //! * `worker`: one thread per core, each with its own connections.  Workers share nothing that changes.
 //! * `site`: what a reload replaces; never changed, only replaced.
-//! * `target`: files and handlers.  `connection`: HTTP.  `log`: both logs.  [`pidfile`]: who is running.
+//! * `target`: files, handlers and redirects; `page`: the error pages of a host.  `connection`: HTTP.
+//! * `log`: both logs.  [`pidfile`]: who is running.
 
 mod addresses;
 mod connection;
@@ -15,6 +16,7 @@ mod daemon;
 mod error;
 mod listen;
 mod log;
+mod page;
 pub mod pidfile;
 mod privilege;
 mod run;

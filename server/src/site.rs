@@ -11,9 +11,11 @@ use mongrel2::config::paths::inside_chroot;
 use mongrel2::config::{self, Checked, Settings};
 use mongrel2::route::{Found, Hosts, Routes};
 
+use crate::page::Pages;
 use crate::target::Target;
 use crate::target::directory::Directory;
 use crate::target::handler::{Dispatch, Handler, Inlet, SocketError, Sockets};
+use crate::target::redirect::Redirect;
 
 /// Everything that requests are answered from.
 #[derive(Debug)]
@@ -30,6 +32,7 @@ pub(crate) struct Site {
 pub(crate) struct Host {
     pub(crate) name: String,
     pub(crate) maintenance: bool,
+    pub(crate) pages: Pages,
     pub(crate) routes: Routes<Target>,
 }
 
@@ -51,16 +54,20 @@ impl Site {
         server: &config::Server,
         sockets: &mut Sockets,
     ) -> Result<Self, SocketError> {
-        let mut builder = Builder { settings: checked.settings(), sockets, handlers: Vec::new(), inlets: Vec::new() };
+        let mut builder = Builder { checked, sockets, handlers: Vec::new(), inlets: Vec::new() };
         let mut hosts = Vec::new();
         for host in &server.hosts {
             hosts.push((host, Arc::new(builder.host(host)?)));
         }
+        let patterns = |(host, built): &(&config::Host, Arc<Host>)| {
+            let built = Arc::clone(built);
+            host.parsed_patterns().map(move |pattern| (pattern, Arc::clone(&built))).collect::<Vec<_>>()
+        };
         let default = hosts.iter().find(|(host, _)| host.name == server.default_host).expect("checked");
         Ok(Self {
             settings: checked.settings().clone(),
             default_host: Arc::clone(&default.1),
-            hosts: Hosts::new(hosts.iter().map(|(host, built)| (host.parsed_matching(), Arc::clone(built)))),
+            hosts: Hosts::new(hosts.iter().flat_map(patterns)),
             mimetypes: checked.config().mimetypes.clone().into_iter().collect(),
             inlets: builder.inlets,
         })
@@ -85,7 +92,7 @@ impl Site {
 }
 
 struct Builder<'a> {
-    settings: &'a Settings,
+    checked: &'a Checked,
     sockets: &'a mut Sockets,
     handlers: Vec<(config::Handler, Arc<Handler>)>,
     inlets: Vec<Receiver>,
@@ -97,7 +104,13 @@ impl Builder<'_> {
         for route in &host.routes {
             rules.push((route.parsed_path(), self.target(&route.target)?));
         }
-        Ok(Host { name: host.name.clone(), maintenance: host.maintenance, routes: Routes::new(rules) })
+        let mimetypes = &self.checked.config().mimetypes;
+        Ok(Host {
+            name: host.name.clone(),
+            maintenance: host.maintenance,
+            pages: Pages::new(&host.error_pages, |extension| mimetypes.get(extension).map(String::as_str)),
+            routes: Routes::new(rules),
+        })
     }
 
     fn target(&mut self, target: &config::Target) -> Result<Target, SocketError> {
@@ -105,6 +118,7 @@ impl Builder<'_> {
             config::Target::Dir(dir) => Ok(Target::Directory(Arc::new(directory(dir)))),
             config::Target::Proxy(_) => Ok(Target::Proxy),
             config::Target::Handler(handler) => Ok(Target::Handler(self.handler(handler)?)),
+            config::Target::Redirect(config) => Ok(Target::Redirect(Arc::new(redirect(config)))),
         }
     }
 
@@ -112,7 +126,7 @@ impl Builder<'_> {
         if let Some((_, handler)) = self.handlers.iter().find(|(known, _)| known == config) {
             return Ok(Arc::clone(handler));
         }
-        let handler = Arc::new(self.sockets.handler(config, self.settings)?);
+        let handler = Arc::new(self.sockets.handler(config, self.checked.settings())?);
         self.handlers.push((config.clone(), Arc::clone(&handler)));
         self.receive(&handler, &config.recv_ident);
         Ok(handler)
@@ -141,7 +155,12 @@ fn directory(dir: &config::Dir) -> Directory {
         index_file: dir.index_file.clone(),
         default_ctype: dir.default_ctype.clone(),
         cache_ttl: Duration::from_secs(u64::try_from(dir.cache_ttl).expect("checked")),
+        listing: dir.listing,
     }
+}
+
+fn redirect(redirect: &config::Redirect) -> Redirect {
+    Redirect { location: redirect.location(), status: u16::try_from(redirect.status).expect("checked") }
 }
 
 impl Host {

@@ -1,4 +1,4 @@
-//! `m2sh hosts`: the hosts of a server, with the routes they have.
+//! `m2sh hosts`: the hosts of a server, with the routes they have, their other names and their error pages.
 
 use mongrel2::config::{Host, Server};
 
@@ -8,7 +8,7 @@ use crate::exit::Exit;
 use crate::session::Session;
 use crate::show::Cell;
 
-const COLUMNS: [&str; 5] = ["server", "name", "matching", "maintenance", "routes"];
+const COLUMNS: [&str; 7] = ["server", "name", "matching", "maintenance", "routes", "aliases", "error_pages"];
 
 pub(super) fn run(which: &Which, session: &mut Session) -> Result<Exit, Error> {
     let servers = session.selected_whole(which, "show")?;
@@ -25,5 +25,7 @@ fn row(server: &Server, host: &Host) -> Vec<Cell> {
         host.matching_or_name().into(),
         host.maintenance.into(),
         Cell::list(routes),
+        Cell::list(host.aliases.iter().cloned()),
+        Cell::map(&host.error_pages),
     ]
 }

@@ -80,12 +80,13 @@ fn answer<'a>(server: &'a Server, asked: &'a Asked) -> Answer<'a> {
 /// The host that answers, and why it does.
 fn host_for<'a>(server: &'a Server, asked: &Asked) -> (&'a Host, String) {
     let default = server.hosts.iter().find(|host| host.name == server.default_host).expect("checked");
-    let hosts = Hosts::new(server.hosts.iter().map(|host| (host.parsed_matching(), host)));
+    let patterns = |host: &'a Host| host.parsed_patterns().map(move |path| (path.clone(), (host, path.text)));
+    let hosts = Hosts::new(server.hosts.iter().flat_map(patterns));
     match &asked.host {
         _ if asked.is_socket() => (default, "socket messages go to the default host".into()),
         None => (default, "no host was given, so the default host".into()),
         Some(name) => match hosts.find(name.as_bytes()) {
-            Some(host) => (host, format!("`{name}` matches `{}`", host.matching_or_name())),
+            Some((host, pattern)) => (*host, format!("`{name}` matches `{pattern}`")),
             None => (default, format!("no host matches `{name}`, so the default host")),
         },
     }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use mongrel2::config::{Checked, Config, Host, Place, Problem, Route, Severity, check, default_mimetypes};
-use rhai::{Array, Dynamic, Map};
+use rhai::{Array, Dynamic};
 
 use super::Outcome;
 use super::object::Object;
@@ -33,6 +33,14 @@ enum Origin {
     Object(Object),
     /// An entry of a host's map of routes.
     Entry(Object, String),
+}
+
+impl Origin {
+    fn object(&self) -> &Object {
+        match self {
+            Self::Object(object) | Self::Entry(object, _) => object,
+        }
+    }
 }
 
 struct Builder<'a> {
@@ -103,18 +111,51 @@ impl<'a> Builder<'a> {
         self.needed(&object);
         let h = self.config.servers[s].hosts.len();
         let mut host = object.to_host();
-        let routes = object.value("routes").map(|routes| routes.clone()).unwrap_or_default();
+        host.aliases = self.aliases(&object);
+        host.error_pages = self.error_pages(&object);
         for (index, value) in object.list("routes").iter().enumerate() {
             match Object::of(&ROUTE, value) {
                 Some(route) => self.route((s, h), &mut host, route),
                 None => self.refuse_entry(&object, "routes", index, value),
             }
         }
-        for (path, value) in routes.try_cast::<Map>().unwrap_or_default() {
+        for (path, value) in object.map("routes") {
             self.entry((s, h), &mut host, &object, &path, &value);
         }
         self.origins.insert(Place::Host(s, h), Origin::Object(object));
         self.config.servers[s].hosts.push(host);
+    }
+
+    fn aliases(&self, object: &Object) -> Vec<String> {
+        let mut aliases = Vec::new();
+        for (index, value) in object.list("aliases").iter().enumerate() {
+            match value.clone().into_string() {
+                Ok(alias) => aliases.push(alias),
+                Err(_) => self.refuse_entry(object, "aliases", index, value),
+            }
+        }
+        aliases
+    }
+
+    fn error_pages(&self, object: &Object) -> BTreeMap<i64, String> {
+        let mut pages = BTreeMap::new();
+        for (key, value) in object.map("error_pages") {
+            let status = key.parse().ok().filter(|status: &i64| status.to_string() == key);
+            match (status, value.clone().into_string()) {
+                (Some(status), Ok(path)) => drop(pages.insert(status, path)),
+                (Some(status), Err(_)) => {
+                    let message = format!("the error page {status} has to be a path, not {}", found(&value));
+                    self.refuse_page(object, &key, message);
+                }
+                (None, _) => self.refuse_page(object, &key, format!("`{key}` is not the status of an error")),
+            }
+        }
+        pages
+    }
+
+    fn refuse_page(&self, object: &Object, key: &str, message: String) {
+        let hint = "error_pages: #{\"404\": \"/errors/404.html\"}".into();
+        self.session.fault(self.entry_spot(object, "error_pages", key), message, Some(hint));
     }
 
     /// A `Route(#{…})` in a list of routes.
@@ -136,7 +177,7 @@ impl<'a> Builder<'a> {
         let Some(target) = target else {
             let wanted = Kind::Target.wanted();
             let message = format!("the route `{path}` has to lead to {wanted}, not {}", found(value));
-            return self.session.fault(self.entry_spot(object, path), message, None);
+            return self.session.fault(self.entry_spot(object, "routes", path), message, None);
         };
         self.needed(&target);
         let r = host.routes.len();
@@ -148,7 +189,7 @@ impl<'a> Builder<'a> {
     fn refuse_entry(&self, object: &Object, field: &'static str, index: usize, value: &Dynamic) {
         let spot = object.entry_spot(field, &index.to_string());
         let spot = spot.unwrap_or_else(|| object.spot(field, self.session));
-        let noun = if field == "hosts" { "Host" } else { "Route" };
+        let noun = object.noun().field(field).and_then(|field| field.kind.entries()).expect("it is a list");
         let message = format!("`{field}` has to be a list of {noun}, but entry {index} is {}", found(value));
         self.session.fault(spot, message, None);
         object.mark(field);
@@ -182,10 +223,14 @@ impl<'a> Builder<'a> {
             Place::Mimetype(extension) => {
                 return Some(option_spot(self.session, &self.commit, &["mimetypes", extension]));
             }
+            Place::ErrorPage(s, h, status) => {
+                let host = self.origins.get(&Place::Host(*s, *h))?.object();
+                return Some(self.entry_spot(host, "error_pages", &status.to_string()));
+            }
             place => self.origins.get(place)?,
         };
         let object = match origin {
-            Origin::Entry(host, path) => return Some(self.entry_spot(host, path)),
+            Origin::Entry(host, path) => return Some(self.entry_spot(host, "routes", path)),
             Origin::Object(object) => object,
         };
         let field = match problem.field {
@@ -206,8 +251,9 @@ impl<'a> Builder<'a> {
             && objects.any(|origin| matches!(origin, Origin::Object(object) if is_faulty(object)))
     }
 
-    fn entry_spot(&self, host: &Object, path: &str) -> Spot {
-        let changed = host.entry_spot("routes", path).or_else(|| host.entry_spot("routes", ""));
-        changed.unwrap_or_else(|| self.session.sources().key(host.origin(), &["routes", path]))
+    /// Where an entry of a host's map was given.
+    fn entry_spot(&self, host: &Object, field: &str, key: &str) -> Spot {
+        let changed = host.entry_spot(field, key).or_else(|| host.entry_spot(field, ""));
+        changed.unwrap_or_else(|| self.session.sources().key(host.origin(), &[field, key]))
     }
 }

@@ -1,10 +1,10 @@
 //! From an object's values to the structs of `mongrel2::config::tree`, with the tree's defaults for the rest.
 
-use mongrel2::config::{Dir, Handler, Host, Protocol, Proxy, Route, Server, Target};
-use rhai::{Array, Dynamic};
+use mongrel2::config::{Dir, Handler, Host, Protocol, Proxy, Redirect, Route, Server, Target};
+use rhai::{Array, Dynamic, Map};
 
 use super::object::Object;
-use super::words::{DIR, Noun, PROXY};
+use super::words::{DIR, Noun, PROXY, REDIRECT};
 
 impl Object {
     /// The value as an object, if it is one of that noun.
@@ -14,6 +14,11 @@ impl Object {
 
     /// What is in a list; nothing if it is a map, or absent.
     pub(super) fn list(&self, field: &str) -> Array {
+        self.typed(field).unwrap_or_default()
+    }
+
+    /// What is in a map, by key; nothing if it is a list, or absent.
+    pub(super) fn map(&self, field: &str) -> Map {
         self.typed(field).unwrap_or_default()
     }
 
@@ -37,13 +42,13 @@ impl Object {
         }
     }
 
-    /// The fields of a host, without routes.  A host that doesn't say what it matches matches its name.
+    /// The fields of a host that are plain values.  A host that doesn't say what it matches matches its name.
     pub(super) fn to_host(&self) -> Host {
         let mut host = Host {
             maintenance: self.truth("maintenance"),
             name: self.text("name"),
             matching: self.text("matching"),
-            routes: Vec::new(),
+            ..Host::default()
         };
         host.matching = host.matching_or_name().to_owned();
         host
@@ -60,6 +65,9 @@ impl Object {
             Target::Dir(self.to_dir())
         } else if self.noun().name == PROXY.name {
             Target::Proxy(Proxy { addr: self.text("addr"), port: self.number("port") })
+        } else if self.noun().name == REDIRECT.name {
+            let status = self.typed("status").unwrap_or(Redirect::default().status);
+            Target::Redirect(Redirect { to: self.text("to"), status })
         } else {
             Target::Handler(self.to_handler())
         }
@@ -71,6 +79,7 @@ impl Object {
             index_file: self.text("index_file"),
             default_ctype: self.text("default_ctype"),
             cache_ttl: self.number("cache_ttl"),
+            listing: self.truth("listing"),
         }
     }
 

@@ -149,6 +149,9 @@ fn refused(refusal: Refusal) -> Box<EvalAltResult> {
     let (message, hint) = match refusal {
         Refusal::List => ("this is a list, whose entries have no names", "add to it with `push`"),
         Refusal::Map => ("this is a map of paths to targets", "add to it with `host.routes[\"/path\"] = target`"),
+        Refusal::Pages => {
+            ("this is a map of statuses to paths", "add to it with `host.error_pages[\"404\"] = \"/404.html\"`")
+        }
         Refusal::Full => ("this has 100000 entries already", "look for a loop that never ends"),
     };
     thrown(message.into(), hint.into())

@@ -143,7 +143,7 @@ impl Object {
     }
 }
 
-/// The list or map in a field of an object: `main.hosts`, `host.routes`.
+/// The list or map in a field of an object: `main.hosts`, `host.routes`, `host.aliases`.
 #[derive(Debug, Clone)]
 pub(super) struct Part {
     object: Object,
@@ -154,8 +154,10 @@ pub(super) struct Part {
 pub(super) enum Refusal {
     /// It is a list, and a key was given.
     List,
-    /// It is a map, and no key was given.
+    /// It is a map of routes, and no key was given.
     Map,
+    /// It is a map of error pages, and no key was given.
+    Pages,
     /// It has [`MOST_ENTRIES`].
     Full,
 }
@@ -164,8 +166,7 @@ impl Part {
     /// The list or map in that field of an object, if it has one.
     pub(super) fn new(object: &Object, name: &str) -> Option<Self> {
         let field = object.noun().field(name)?;
-        let listed = matches!(field.kind, Kind::Hosts | Kind::Routes);
-        listed.then(|| Self { object: object.clone(), field })
+        field.kind.entries().map(|_| Self { object: object.clone(), field })
     }
 
     fn is_of(&self, object: &Object, name: &str) -> bool {
@@ -190,8 +191,10 @@ impl Part {
     pub(super) fn add(&self, key: Option<&str>, value: Dynamic, spot: Spot) -> Result<(), Refusal> {
         let fields = &mut *self.object.0.fields.borrow_mut();
         let empty = || if key.is_some() { Map::new().into() } else { Array::new().into() };
-        if key.is_some() && self.field.kind == Kind::Hosts {
-            return Err(Refusal::List);
+        match (self.field.kind, key) {
+            (Kind::Hosts | Kind::Texts, Some(_)) => return Err(Refusal::List),
+            (Kind::Pages, None) => return Err(Refusal::Pages),
+            _ => {}
         }
         let held = fields.values.entry(self.field.name).or_insert_with(empty);
         let entry = match key {

@@ -43,8 +43,12 @@ pub(super) enum Kind {
     Hosts,
     /// A map of paths to targets, or a list of [`ROUTE`].
     Routes,
-    /// One of [`DIR`], [`PROXY`] and [`HANDLER`].
+    /// One of [`DIR`], [`PROXY`], [`HANDLER`] and [`REDIRECT`].
     Target,
+    /// A list of strings.
+    Texts,
+    /// A map of statuses, in quotes, to paths.
+    Pages,
 }
 
 const fn may(name: &'static str, kind: Kind) -> Field {
@@ -81,7 +85,9 @@ pub(super) static HOST: Noun = Noun {
     fields: &[
         must("name", Kind::Text, "name: \"localhost\""),
         may("matching", Kind::Text),
+        may("aliases", Kind::Texts),
         may("maintenance", Kind::Truth),
+        may("error_pages", Kind::Pages),
         may("routes", Kind::Routes),
     ],
 };
@@ -92,7 +98,7 @@ pub(super) static ROUTE: Noun = Noun {
     fields: &[
         must("path", Kind::Text, "path: \"/\""),
         may("reversed", Kind::Truth),
-        must("target", Kind::Target, "a Dir, a Proxy or a Handler"),
+        must("target", Kind::Target, "a Dir, a Proxy, a Handler or a Redirect"),
     ],
 };
 
@@ -104,6 +110,7 @@ pub(super) static DIR: Noun = Noun {
         may("index_file", Kind::Text),
         may("default_ctype", Kind::Text),
         may("cache_ttl", Kind::Number),
+        may("listing", Kind::Truth),
     ],
 };
 
@@ -126,8 +133,14 @@ pub(super) static HANDLER: Noun = Noun {
     ],
 };
 
+/// What sends clients elsewhere.
+pub(super) static REDIRECT: Noun = Noun {
+    name: "Redirect",
+    fields: &[must("to", Kind::Text, "to: \"https://example.com$path$query\""), may("status", Kind::Number)],
+};
+
 /// All nouns.
-pub(super) static NOUNS: [&Noun; 6] = [&SERVER, &HOST, &ROUTE, &DIR, &PROXY, &HANDLER];
+pub(super) static NOUNS: [&Noun; 7] = [&SERVER, &HOST, &ROUTE, &DIR, &PROXY, &HANDLER, &REDIRECT];
 
 /// The other words, and how to use them.
 pub(super) const VERBS: &[(&str, &str)] = &[
@@ -158,7 +171,7 @@ impl Noun {
 
     /// Whether a route can lead to it.
     pub(super) fn is_target(&self) -> bool {
-        ["Dir", "Proxy", "Handler"].contains(&self.name)
+        ["Dir", "Proxy", "Handler", "Redirect"].contains(&self.name)
     }
 }
 
@@ -171,7 +184,8 @@ impl Kind {
             Self::Number => value.is_int(),
             Self::Truth => value.is_bool() || matches!(value.as_int(), Ok(0 | 1)),
             Self::Protocol => value.clone().into_string().is_ok_and(|text| ["json", "tnetstring"].contains(&&*text)),
-            Self::Hosts => value.is_array(),
+            Self::Hosts | Self::Texts => value.is_array(),
+            Self::Pages => value.is_map(),
             Self::Routes => value.is_array() || value.is_map(),
             Self::Target => noun(value).is_some_and(Noun::is_target),
         }
@@ -186,7 +200,20 @@ impl Kind {
             Self::Protocol => "\"json\" or \"tnetstring\"",
             Self::Hosts => "a list of Host",
             Self::Routes => "a map of paths to targets, or a list of Route",
-            Self::Target => "a Dir, a Proxy or a Handler",
+            Self::Target => "a Dir, a Proxy, a Handler or a Redirect",
+            Self::Texts => "a list of strings",
+            Self::Pages => "a map of statuses to paths",
+        }
+    }
+
+    /// What is in the lists and maps of this kind, in words; nothing if it is neither.
+    pub(super) fn entries(self) -> Option<&'static str> {
+        match self {
+            Self::Hosts => Some("Host"),
+            Self::Routes => Some("Route"),
+            Self::Texts => Some("strings"),
+            Self::Pages => Some("paths"),
+            _ => None,
         }
     }
 
@@ -209,6 +236,8 @@ impl Kind {
             Self::Truth if text.is_ok_and(|text| text.parse::<bool>().is_ok()) => Some("write it without quotes"),
             Self::Hosts if noun(value).is_some() => Some("put it in `[` and `]`"),
             Self::Routes => Some("routes: #{\"/\": Dir(#{…})}"),
+            Self::Texts if value.is_string() => Some("put it in `[` and `]`"),
+            Self::Pages => Some("error_pages: #{\"404\": \"/errors/404.html\"}"),
             _ => None,
         }
     }

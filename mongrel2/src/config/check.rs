@@ -11,7 +11,8 @@ use std::path::Path as FilePath;
 use super::closest;
 use super::paths::inside_chroot;
 use super::settings::{self, Kind, Settings};
-use super::tree::{Config, Dir, Handler, Host, Proxy, Route, Server, Target};
+use super::tree::{Config, Dir, Handler, Host, Proxy, Redirect, Route, Server, Target};
+use crate::redirect::{Location, STATUSES};
 use crate::route::Path;
 
 /// A configuration that a server can run.  Only [`check`] makes one.
@@ -65,17 +66,31 @@ impl Route {
 }
 
 impl Host {
-    /// What the host's name in a request has to end with.
+    /// What the host's name in a request has to end with: one of `matching` and the aliases.
     ///
     /// # Panics
     /// If the host is not part of a checked configuration.
-    pub fn parsed_matching(&self) -> Path {
-        Path::parse(self.matching_or_name(), true).expect("checked")
+    pub fn parsed_patterns(&self) -> impl Iterator<Item = Path> {
+        self.patterns().map(|pattern| Path::parse(pattern, true).expect("checked"))
+    }
+
+    fn patterns(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.matching_or_name()).chain(self.aliases.iter().map(String::as_str))
     }
 
     /// `matching`, or the name of a host that doesn't say.
     pub fn matching_or_name(&self) -> &str {
         if self.matching.is_empty() { &self.name } else { &self.matching }
+    }
+}
+
+impl Redirect {
+    /// The address, parsed.
+    ///
+    /// # Panics
+    /// If the redirect is not part of a checked configuration.
+    pub fn location(&self) -> Location {
+        Location::parse(&self.to).expect("checked")
     }
 }
 
@@ -88,6 +103,8 @@ pub enum Place {
     Server(usize),
     /// A host, by the indices of server and host.
     Host(usize, usize),
+    /// An error page, by the indices of server and host, and its status.
+    ErrorPage(usize, usize, i64),
     /// A route, by the indices of server, host and route.
     Route(usize, usize, usize),
     /// The target of a route.
@@ -107,6 +124,7 @@ impl Place {
             Self::Config => "the configuration".into(),
             Self::Server(s) => server(*s),
             Self::Host(s, h) => host(*s, *h),
+            Self::ErrorPage(s, h, status) => format!("{}, error page {status}", host(*s, *h)),
             Self::Route(s, h, r) | Self::Target(s, h, r) => {
                 format!("{}, route `{}`", host(*s, *h), config.servers[*s].hosts[*h].routes[*r].path)
             }
@@ -245,6 +263,7 @@ impl Checker {
             self.path(&place, field, path);
         }
         self.default_host(&place, server);
+        self.matchings(s, server);
         for (h, host) in server.hosts.iter().enumerate() {
             self.host(s, h, host);
         }
@@ -289,11 +308,22 @@ impl Checker {
             *self.error(place, "default_host", message) =
                 hint.or_else(|| Some(format!("the hosts are: {}", names().collect::<Vec<_>>().join(", "))));
         }
+    }
+
+    /// Two hosts that match the same would leave one of them without requests.
+    fn matchings(&mut self, s: usize, server: &Server) {
         let mut seen = BTreeSet::new();
         for host in &server.hosts {
             if !seen.insert(host.matching_or_name()) {
                 let message = format!("two hosts match `{}`", host.matching_or_name());
-                *self.error(place, "hosts", message) = Some("put the routes of both into one host".into());
+                *self.error(&Place::Server(s), "hosts", message) = Some("put the routes of both into one host".into());
+            }
+        }
+        let aliases = server.hosts.iter().enumerate().flat_map(|(h, host)| host.aliases.iter().map(move |a| (h, a)));
+        for (h, alias) in aliases {
+            if !seen.insert(alias) {
+                let message = format!("the alias `{alias}` is what a host matches already");
+                *self.error(&Place::Host(s, h), "aliases", message) = Some("keep it in one of them".into());
             }
         }
     }
@@ -305,8 +335,34 @@ impl Checker {
         } else if let Err(error) = Path::parse(host.matching_or_name(), true) {
             self.error(&place, "matching", format!("cannot use the pattern `{}`: {error}", host.matching_or_name()));
         }
+        for alias in &host.aliases {
+            self.alias(&place, alias);
+        }
+        for (status, path) in &host.error_pages {
+            self.error_page(&Place::ErrorPage(s, h, *status), *status, path);
+        }
         for (r, route) in host.routes.iter().enumerate() {
             self.route(&Place::Route(s, h, r), route);
+        }
+    }
+
+    fn alias(&mut self, place: &Place, alias: &str) {
+        if alias.is_empty() {
+            *self.error(place, "aliases", "an alias is empty") = Some("aliases: [\"www.example.com\"]".into());
+        } else if let Err(error) = Path::parse(alias, true) {
+            self.error(place, "aliases", format!("cannot use the pattern `{alias}`: {error}"));
+        }
+    }
+
+    fn error_page(&mut self, place: &Place, status: i64, path: &str) {
+        if !(400..=599).contains(&status) {
+            *self.error(place, "error_pages", format!("{status} is not the status of an error")) =
+                Some("errors go from 400 to 599".into());
+        } else if path.is_empty() {
+            *self.error(place, "error_pages", format!("the error page {status} has no path")) =
+                Some("it is the path of a file, from the chroot".into());
+        } else {
+            self.path(place, "error_pages", path);
         }
     }
 
@@ -366,6 +422,7 @@ impl Checker {
             Target::Dir(dir) => self.dir(place, dir),
             Target::Proxy(proxy) => self.proxy(place, proxy),
             Target::Handler(handler) => self.handler(place, handler),
+            Target::Redirect(redirect) => self.redirect(place, redirect),
         }
     }
 
@@ -396,6 +453,17 @@ impl Checker {
         if handler.send_ident.is_empty() || handler.send_ident.contains(|c: char| c <= ' ' || c == '\x7f') {
             let message = format!("`{}` cannot be the first word of a message", handler.send_ident.escape_debug());
             *self.error(place, "send_ident", message) = Some("make one with `m2sh uuid`".into());
+        }
+    }
+
+    fn redirect(&mut self, place: &Place, redirect: &Redirect) {
+        if let Err(fault) = Location::parse(&redirect.to) {
+            *self.error(place, "to", format!("cannot redirect to `{}`: {fault}", redirect.to.escape_debug())) =
+                Some(fault.hint());
+        }
+        if !STATUSES.iter().any(|status| i64::from(*status) == redirect.status) {
+            *self.error(place, "status", format!("{} is not the status of a redirect", redirect.status)) =
+                Some("301 and 308 are for good, 302 and 307 for now, 303 is for the answer to a form".into());
         }
     }
 
@@ -641,6 +709,55 @@ mod tests {
         ] {
             expect_target(1, handler(change), field, message);
         }
+    }
+
+    #[test]
+    fn redirects() {
+        let redirect = |to: &str, status| Target::Redirect(Redirect { to: to.into(), status });
+        expect_target(0, redirect("example.com", 301), "to", "it begins with none of");
+        expect_target(0, redirect("/$pth", 301), "to", "there is no `$pth`");
+        expect_target(0, redirect("/", 300), "status", "300 is not the status of a redirect");
+        for status in STATUSES {
+            let mut config = sound();
+            config.servers[0].hosts[0].routes[0].target = redirect("https://$host$path$query", status.into());
+            assert_eq!(check(config).unwrap().1, [], "{status}");
+        }
+    }
+
+    #[test]
+    fn aliases() {
+        let expect_aliases = |aliases: &[&str], message: &str| {
+            let set = |config: &mut Config| {
+                config.servers[0].hosts[0].aliases = aliases.iter().map(|alias| (*alias).to_owned()).collect();
+            };
+            expect(set, Place::Host(0, 0), "aliases", message);
+        };
+        expect_aliases(&[""], "an alias is empty");
+        expect_aliases(&["([).org"], "cannot use the pattern `([).org`");
+        expect_aliases(&["localhost"], "the alias `localhost` is what a host matches already");
+        expect_aliases(&["a", "b", "a"], "the alias `a` is what");
+        let two = |config: &mut Config| {
+            let other = Host { name: "other".into(), aliases: vec!["localhost".into()], ..Host::default() };
+            config.servers[0].hosts.push(other);
+        };
+        expect(two, Place::Host(0, 1), "aliases", "the alias `localhost` is what");
+    }
+
+    #[test]
+    fn error_pages() {
+        let expect_page = |status, path: &str, message: &str| {
+            let set = |config: &mut Config| {
+                drop(config.servers[0].hosts[0].error_pages.insert(status, path.into()));
+            };
+            expect(set, Place::ErrorPage(0, 0, status), "error_pages", message);
+        };
+        expect_page(200, "/x.html", "200 is not the status of an error");
+        expect_page(404, "", "the error page 404 has no path");
+        expect_page(404, "/../x.html", "`/../x.html` has `..` in it");
+        expect_page(404, "/x\0.html", "has a NUL byte");
+        let mut config = sound();
+        config.servers[0].hosts[0].error_pages = [400, 599].map(|status| (status, "/x.html".to_owned())).into();
+        assert_eq!(check(config).unwrap().1, []);
     }
 
     #[test]

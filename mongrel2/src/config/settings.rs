@@ -81,6 +81,7 @@ pub const KNOWN: &[Known] = &[
     no_effect("limits.proxy_read_retry_warn", LATER),
     number("limits.tick_timer", 10, 1, 3600),
     number("limits.url_path", 256, 16, 64 * 1024),
+    number("maintenance.retry_after", 60, 1, 86_400),
     number("no_clobber_xff", 0, 0, 1),
     number("request.relaxed", 0, 0, 1),
     number("server.daemonize", 1, 0, 1),
@@ -173,6 +174,8 @@ pub struct Settings {
     pub tick_timer: Duration,
     /// `limits.url_path`, bytes: the longest path, without its query.
     pub url_path: usize,
+    /// `maintenance.retry_after`, seconds: when clients of a host in maintenance may come back.
+    pub retry_after: Duration,
     /// `no_clobber_xff`: whether a client's X-Forwarded-For is passed on.
     pub no_clobber_xff: bool,
     /// `request.relaxed`: whether a lone line feed ends a line of a request's head (RFC 9112, section 2.2).
@@ -217,6 +220,7 @@ impl Settings {
             min_write_rate: number("limits.min_write_rate"),
             tick_timer: Duration::from_secs(number("limits.tick_timer")),
             url_path: size("limits.url_path"),
+            retry_after: Duration::from_secs(number("maintenance.retry_after")),
             no_clobber_xff: number("no_clobber_xff") == 1,
             relaxed: number("request.relaxed") == 1,
             daemonize: number("server.daemonize") == 1,

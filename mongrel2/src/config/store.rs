@@ -4,6 +4,8 @@
 //! of the original tool have the same tables and are read as they are.  Every change is one transaction
 //! together with its entry in the audit log, so that a crash leaves the old configuration or the new one.
 
+mod schema;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,9 +16,8 @@ use thiserror::Error;
 
 use super::history::{self, Entry};
 use super::mimetypes::default_mimetypes;
-use super::tree::{Config, Dir, Handler, Host, Proxy, Route, Server, Target};
-
-const SCHEMA: &str = include_str!("../../../schema.sql");
+use super::tree::{Config, Dir, Handler, Host, Proxy, Redirect, Route, Server, Target};
+use schema::Schema;
 
 /// `PRAGMA user_version` of the databases that this version writes.
 const VERSION: i64 = 1;
@@ -24,9 +25,9 @@ const VERSION: i64 = 1;
 /// How long to wait for another program that has the database locked.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// What the configuration is made of; the log and the statistics aren't.
-const CONFIG_TABLES: [&str; 9] =
-    ["server", "host", "route", "handler", "proxy", "directory", "setting", "mimetype", "filter"];
+/// What every database has; what came later may be missing until the first change.
+const ORIGINAL_TABLES: [&str; 9] =
+    ["server", "host", "route", "handler", "proxy", "directory", "setting", "mimetype", "log"];
 
 /// Why a database can't be used; fits after "cannot …:".
 #[derive(Debug, Error)]
@@ -149,7 +150,7 @@ impl Database {
     }
 
     fn require_schema(&self, path: &Path) -> Result<(), StoreError> {
-        for table in CONFIG_TABLES.into_iter().chain(["log"]).filter(|table| *table != "filter") {
+        for table in ORIGINAL_TABLES {
             if !self.connection.table_exists(None, table)? {
                 return Err(StoreError::Foreign { path: path.to_owned(), table });
             }
@@ -263,7 +264,7 @@ pub struct Change<'a> {
 }
 
 impl Change<'_> {
-    /// Makes the tables if they are missing, and empties those of the configuration, but for the media types,
+    /// Makes the tables and columns that are missing, and empties those of the configuration, but for the media types,
     /// which it fills.  The log and the statistics stay.
     ///
     /// # Errors
@@ -272,13 +273,15 @@ impl Change<'_> {
         self.save(&Config { mimetypes: default_mimetypes(), ..Config::default() })
     }
 
-    /// Replaces the configuration; makes the tables if they are missing.  The log and the statistics stay.
+    /// Replaces the configuration; makes the tables and columns that are missing.  The log and the statistics stay.
     ///
     /// # Errors
     /// What SQLite says.
     pub fn save(&self, config: &Config) -> Result<(), StoreError> {
-        self.make_tables()?;
-        for table in CONFIG_TABLES {
+        let schema = Schema::read()?;
+        schema.complete(self.transaction)?;
+        self.transaction.pragma_update(None, "user_version", VERSION)?;
+        for table in schema.config_tables()? {
             self.transaction.execute(&format!("DELETE FROM {table}"), [])?;
         }
         let mut targets = HashMap::new();
@@ -294,12 +297,6 @@ impl Change<'_> {
             mimetype.execute(pair)?;
         }
         Ok(())
-    }
-
-    fn make_tables(&self) -> Result<(), StoreError> {
-        let schema = SCHEMA.replace("CREATE TABLE ", "CREATE TABLE IF NOT EXISTS ");
-        self.transaction.execute_batch(&schema)?;
-        Ok(self.transaction.pragma_update(None, "user_version", VERSION)?)
     }
 
     fn save_server<'c>(&self, server: &'c Server, targets: &mut HashMap<&'c Target, i64>) -> Result<(), StoreError> {
@@ -323,16 +320,29 @@ impl Change<'_> {
                 server.use_ssl,
             ])?;
         let server_id = self.transaction.last_insert_rowid();
-        for host in &server.hosts {
-            self.transaction
-                .prepare_cached("INSERT INTO host (server_id, maintenance, name, matching) VALUES (?, ?, ?, ?)")?
-                .execute(params![server_id, host.maintenance, host.name, host.matching])?;
-            let host_id = self.transaction.last_insert_rowid();
-            for route in &host.routes {
-                self.save_route(host_id, route, targets)?;
-            }
+        server.hosts.iter().try_for_each(|host| self.save_host(server_id, host, targets))
+    }
+
+    fn save_host<'c>(
+        &self,
+        server_id: i64,
+        host: &'c Host,
+        targets: &mut HashMap<&'c Target, i64>,
+    ) -> Result<(), StoreError> {
+        self.transaction
+            .prepare_cached("INSERT INTO host (server_id, maintenance, name, matching) VALUES (?, ?, ?, ?)")?
+            .execute(params![server_id, host.maintenance, host.name, host.matching])?;
+        let host_id = self.transaction.last_insert_rowid();
+        let mut alias = self.transaction.prepare_cached("INSERT INTO alias (host_id, matching) VALUES (?, ?)")?;
+        for matching in &host.aliases {
+            alias.execute(params![host_id, matching])?;
         }
-        Ok(())
+        let mut page =
+            self.transaction.prepare_cached("INSERT INTO error_page (host_id, status, path) VALUES (?, ?, ?)")?;
+        for (status, path) in &host.error_pages {
+            page.execute(params![host_id, status, path])?;
+        }
+        host.routes.iter().try_for_each(|route| self.save_route(host_id, route, targets))
     }
 
     fn save_route<'c>(
@@ -362,9 +372,10 @@ impl Change<'_> {
             Target::Dir(dir) => self
                 .transaction
                 .prepare_cached(
-                    "INSERT INTO directory (base, index_file, default_ctype, cache_ttl) VALUES (?, ?, ?, ?)",
+                    "INSERT INTO directory (base, index_file, default_ctype, cache_ttl, listing)
+                     VALUES (?, ?, ?, ?, ?)",
                 )?
-                .execute(params![dir.base, dir.index_file, dir.default_ctype, dir.cache_ttl])?,
+                .execute(params![dir.base, dir.index_file, dir.default_ctype, dir.cache_ttl, dir.listing])?,
             Target::Proxy(proxy) => self
                 .transaction
                 .prepare_cached("INSERT INTO proxy (addr, port) VALUES (?, ?)")?
@@ -383,6 +394,10 @@ impl Change<'_> {
                     handler.raw_payload,
                     handler.protocol.as_str(),
                 ])?,
+            Target::Redirect(redirect) => self
+                .transaction
+                .prepare_cached("INSERT INTO redirect (\"to\", status) VALUES (?, ?)")?
+                .execute(params![redirect.to, redirect.status])?,
         };
         Ok(self.transaction.last_insert_rowid())
     }
@@ -397,20 +412,20 @@ type Id = i64;
 impl Loader<'_> {
     fn config(&self) -> Result<Config, StoreError> {
         let targets = Targets {
-            dirs: self.table("directory", "base, index_file, default_ctype, cache_ttl", dir)?,
+            dirs: self.table("directory", "base, index_file, default_ctype, cache_ttl, listing", dir)?,
             proxies: self.table("proxy", "addr, port", proxy)?,
             handlers: self.table(
                 "handler",
                 "send_spec, send_ident, recv_spec, recv_ident, raw_payload, protocol",
                 handler,
             )?,
+            redirects: self.table("redirect", "to, status", redirect)?,
         };
-        let mut hosts = self.table("host", "server_id, maintenance, name, matching", host)?;
+        let mut hosts = self.hosts()?;
         for (id, (host_id, route)) in
             self.table("route", "path, reversed, host_id, target_id, target_type", |row| targets.route(row))?
         {
-            let (_, host) = hosts.get_mut(&host_id).ok_or_else(|| dangling("route", id, "host_id", host_id, "host"))?;
-            host.routes.push(route);
+            owner(&mut hosts, "route", id, host_id)?.routes.push(route);
         }
         let mut servers = self.servers()?;
         for (id, (server_id, host)) in hosts {
@@ -428,20 +443,35 @@ impl Loader<'_> {
     fn servers(&self) -> Result<BTreeMap<Id, Server>, StoreError> {
         self.table(
             "server",
-            "uuid, access_log, error_log, error_log_level, chroot, pid_file, control_port, default_host, name,
+            "uuid, access_log, error_log, error_log_level, chroot, pid_file, control_port, default_host, name, \
              bind_addr, port, use_ssl",
             server,
         )
     }
 
-    /// All rows of a table by id, which is their order.
+    /// Hosts without routes, each with the id of its server.
+    fn hosts(&self) -> Result<BTreeMap<Id, (Id, Host)>, StoreError> {
+        let mut hosts = self.table("host", "server_id, maintenance, name, matching", host)?;
+        for (id, (host_id, matching)) in self.table("alias", "host_id, matching", alias)? {
+            owner(&mut hosts, "alias", id, host_id)?.aliases.push(matching);
+        }
+        for (id, (host_id, status, path)) in self.table("error_page", "host_id, status, path", error_page)? {
+            owner(&mut hosts, "error_page", id, host_id)?.error_pages.insert(status, path);
+        }
+        Ok(hosts)
+    }
+
+    /// All rows of a table by id, which is their order; none if there is no such table.
     fn table<T>(
         &self,
         table: &'static str,
         columns: &str,
         read: impl Fn(&Fields<'_>) -> Result<T, StoreError>,
     ) -> Result<BTreeMap<Id, T>, StoreError> {
-        let mut statement = self.connection.prepare(&format!("SELECT id, {columns} FROM {table} ORDER BY id"))?;
+        let Some(query) = schema::select(self.connection, table, columns)? else {
+            return Ok(BTreeMap::new());
+        };
+        let mut statement = self.connection.prepare(&query)?;
         let mut rows = statement.query([])?;
         let mut result = BTreeMap::new();
         while let Some(row) = rows.next()? {
@@ -464,6 +494,7 @@ struct Targets {
     dirs: BTreeMap<Id, Dir>,
     proxies: BTreeMap<Id, Proxy>,
     handlers: BTreeMap<Id, Handler>,
+    redirects: BTreeMap<Id, Redirect>,
 }
 
 impl Targets {
@@ -474,12 +505,27 @@ impl Targets {
             "dir" => ("directory", self.dirs.get(&target_id).cloned().map(Target::Dir)),
             "proxy" => ("proxy", self.proxies.get(&target_id).cloned().map(Target::Proxy)),
             "handler" => ("handler", self.handlers.get(&target_id).cloned().map(Target::Handler)),
-            other => return Err(row.fault(format!("target_type is `{other}`, not `dir`, `proxy` or `handler`"))),
+            "redirect" => ("redirect", self.redirects.get(&target_id).cloned().map(Target::Redirect)),
+            other => {
+                let message = format!("target_type is `{other}`, not `dir`, `proxy`, `handler` or `redirect`");
+                return Err(row.fault(message));
+            }
         };
         let target = target.ok_or_else(|| dangling("route", row.id, "target_id", target_id, table))?;
         let route = Route { path: row.text("path")?, reversed: row.truth("reversed")?, target };
         Ok((row.integer("host_id", 0)?, route))
     }
+}
+
+/// The host that a row belongs to.
+fn owner<'h>(
+    hosts: &'h mut BTreeMap<Id, (Id, Host)>,
+    table: &'static str,
+    id: Id,
+    host_id: Id,
+) -> Result<&'h mut Host, StoreError> {
+    let found = hosts.get_mut(&host_id).map(|(_, host)| host);
+    found.ok_or_else(|| dangling(table, id, "host_id", host_id, "host"))
 }
 
 fn dangling(table: &'static str, id: Id, column: &str, value: Id, other: &str) -> StoreError {
@@ -510,9 +556,19 @@ fn host(row: &Fields<'_>) -> Result<(Id, Host), StoreError> {
         maintenance: row.truth("maintenance")?,
         name: row.text("name")?,
         matching: row.text("matching")?,
+        aliases: Vec::new(),
+        error_pages: BTreeMap::new(),
         routes: Vec::new(),
     };
     Ok((row.integer("server_id", 0)?, host))
+}
+
+fn alias(row: &Fields<'_>) -> Result<(Id, String), StoreError> {
+    Ok((row.integer("host_id", 0)?, row.text("matching")?))
+}
+
+fn error_page(row: &Fields<'_>) -> Result<(Id, i64, String), StoreError> {
+    Ok((row.integer("host_id", 0)?, row.integer("status", 0)?, row.text("path")?))
 }
 
 fn dir(row: &Fields<'_>) -> Result<Dir, StoreError> {
@@ -521,7 +577,12 @@ fn dir(row: &Fields<'_>) -> Result<Dir, StoreError> {
         index_file: row.text("index_file")?,
         default_ctype: row.text("default_ctype")?,
         cache_ttl: row.integer("cache_ttl", 0)?,
+        listing: row.truth("listing")?,
     })
+}
+
+fn redirect(row: &Fields<'_>) -> Result<Redirect, StoreError> {
+    Ok(Redirect { to: row.text("to")?, status: row.integer("status", Redirect::default().status)? })
 }
 
 fn proxy(row: &Fields<'_>) -> Result<Proxy, StoreError> {

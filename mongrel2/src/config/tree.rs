@@ -79,6 +79,10 @@ pub struct Host {
     pub name: String,
     /// Matched from the end of the `Host:` header.
     pub matching: String,
+    /// Further patterns like `matching` that lead to this host, in the order of their rows.
+    pub aliases: Vec<String>,
+    /// Files that are the bodies of the server's own errors, by status; paths under the server's `chroot`.
+    pub error_pages: BTreeMap<i64, String>,
     /// The routes, in the order of their rows.
     pub routes: Vec<Route>,
 }
@@ -105,6 +109,8 @@ pub enum Target {
     Proxy(Proxy),
     /// Programs that speak the handler protocol over ZeroMQ.
     Handler(Handler),
+    /// Another address.
+    Redirect(Redirect),
 }
 
 impl Target {
@@ -114,6 +120,7 @@ impl Target {
             Self::Dir(_) => "dir",
             Self::Proxy(_) => "proxy",
             Self::Handler(_) => "handler",
+            Self::Redirect(_) => "redirect",
         }
     }
 }
@@ -129,6 +136,8 @@ pub struct Dir {
     pub default_ctype: String,
     /// For how many seconds clients may keep an answer without asking again.
     pub cache_ttl: i64,
+    /// Whether a folder that has no index file is listed.
+    pub listing: bool,
 }
 
 /// An HTTP upstream (the manual, section 3.4.5).
@@ -155,6 +164,21 @@ pub struct Handler {
     pub raw_payload: bool,
     /// How request headers are written.
     pub protocol: Protocol,
+}
+
+/// Sends clients to another address.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct Redirect {
+    /// The address, as [`Location`](crate::redirect::Location) reads it.
+    pub to: String,
+    /// 301, 302, 303, 307 or 308.
+    pub status: i64,
+}
+
+impl Default for Redirect {
+    fn default() -> Self {
+        Self { to: String::new(), status: 301 }
+    }
 }
 
 /// The form of the headers in a request message.

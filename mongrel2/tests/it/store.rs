@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use mongrel2::config::history::Entry;
 use mongrel2::config::store::StoreError;
 use mongrel2::config::{
-    Config, Database, Dir, Handler, Host, Protocol, Proxy, Route, Server, Severity, Target, check, default_mimetypes,
+    Config, Database, Dir, Handler, Host, Protocol, Proxy, Redirect, Route, Server, Severity, Target, check,
+    default_mimetypes,
 };
 use proptest::prelude::*;
 use rusqlite::Connection;
@@ -25,12 +26,15 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn target() -> impl Strategy<Value = Target> {
-    let dir = (text(), text(), text(), any::<i64>()).prop_map(|(base, index_file, default_ctype, cache_ttl)| Dir {
+    let dir = (text(), text(), text(), any::<i64>(), any::<bool>());
+    let dir = dir.prop_map(|(base, index_file, default_ctype, cache_ttl, listing)| Dir {
         base,
         index_file,
         default_ctype,
         cache_ttl,
+        listing,
     });
+    let redirect = (text(), any::<i64>()).prop_map(|(to, status)| Redirect { to, status });
     let proxy = (text(), any::<i64>()).prop_map(|(addr, port)| Proxy { addr, port });
     let handler = (text(), text(), text(), text(), any::<bool>(), any::<bool>()).prop_map(
         |(send_spec, send_ident, recv_spec, recv_ident, raw_payload, tnetstring)| Handler {
@@ -42,26 +46,32 @@ fn target() -> impl Strategy<Value = Target> {
             protocol: if tnetstring { Protocol::Tnetstring } else { Protocol::Json },
         },
     );
-    prop_oneof![dir.prop_map(Target::Dir), proxy.prop_map(Target::Proxy), handler.prop_map(Target::Handler)]
+    prop_oneof![
+        dir.prop_map(Target::Dir),
+        proxy.prop_map(Target::Proxy),
+        handler.prop_map(Target::Handler),
+        redirect.prop_map(Target::Redirect),
+    ]
 }
 
 /// Hosts whose routes share some of a few targets, as variables of a script do.
 fn hosts() -> impl Strategy<Value = Vec<Host>> {
     let route = (text(), any::<bool>(), any::<prop::sample::Index>());
-    let host = (any::<bool>(), text(), text(), prop::collection::vec(route, 0..6));
+    let names = (text(), text(), prop::collection::vec(text(), 0..3));
+    let pages = prop::collection::btree_map(any::<i64>(), text(), 0..3);
+    let host = (any::<bool>(), names, pages, prop::collection::vec(route, 0..6));
     (prop::collection::vec(target(), 1..4), prop::collection::vec(host, 0..4)).prop_map(|(targets, hosts)| {
         let route = |(path, reversed, index): (String, bool, prop::sample::Index)| Route {
             path,
             reversed,
             target: index.get(&targets).clone(),
         };
-        let host = |(maintenance, name, matching, routes): (bool, String, String, Vec<_>)| Host {
-            maintenance,
-            name,
-            matching,
-            routes: routes.into_iter().map(route).collect(),
-        };
-        hosts.into_iter().map(host).collect()
+        let mut built = Vec::new();
+        for (maintenance, (name, matching, aliases), error_pages, routes) in hosts {
+            let routes = routes.into_iter().map(route).collect();
+            built.push(Host { maintenance, name, matching, aliases, error_pages, routes });
+        }
+        built
     })
 }
 
@@ -151,11 +161,42 @@ fn a_database_of_the_original_tool_loads_as_it_is() {
 fn a_database_of_the_original_tool_can_be_changed() {
     let folder = tempfile::tempdir().unwrap();
     let path = recorded(folder.path());
-    let config = load(&path).unwrap();
+    let mut config = load(&path).unwrap();
     let before = Database::open_to_read(&path).unwrap().log().unwrap().len();
     save(&path, &config);
     assert_eq!(load(&path).unwrap(), config);
     assert_eq!(Database::open_to_read(&path).unwrap().log().unwrap().len(), before + 1);
+    let host = &mut config.servers[0].hosts[0];
+    host.aliases = vec!["www.localhost".into()];
+    host.error_pages = [(404, "/errors/404.html".into())].into();
+    host.routes[0].target = Target::Redirect(Redirect { to: "https://$host$path".into(), status: 308 });
+    host.routes[1].target = Target::Dir(Dir { base: "static/".into(), listing: true, ..Dir::default() });
+    save(&path, &config);
+    assert_eq!(load(&path).unwrap(), config);
+}
+
+fn columns(path: &Path, table: &str) -> Vec<String> {
+    let connection = Connection::open(path).unwrap();
+    let mut statement = connection.prepare("SELECT name FROM pragma_table_info(?)").unwrap();
+    statement.query_map([table], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+#[test]
+fn a_database_of_the_original_tool_gets_what_is_missing_or_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = recorded(folder.path());
+    let mut database = Database::open_to_change(&path).unwrap();
+    let failed = database.change(&Entry::default(), |change| change.init().and(Err::<(), _>(StoreError::Locked)));
+    assert!(failed.is_err());
+    assert_eq!(columns(&path, "directory"), ["id", "base", "index_file", "default_ctype", "cache_ttl"]);
+    assert_eq!(columns(&path, "alias"), [""; 0]);
+    database.change(&Entry::default(), |change| change.init()).unwrap();
+    assert_eq!(columns(&path, "directory"), ["id", "base", "index_file", "default_ctype", "cache_ttl", "listing"]);
+    assert_eq!(columns(&path, "alias"), ["id", "host_id", "matching"]);
+    // Programs that know nothing of the new column go on.
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch("INSERT INTO directory (base) VALUES ('x/')").unwrap();
+    assert_eq!(connection.query_row("SELECT listing FROM directory", [], |row| row.get(0)), Ok(0));
 }
 
 /// Spoils the recorded database, and checks what loading it says.
@@ -177,13 +218,27 @@ fn a_spoilt_row_is_told_with_table_and_id() {
         "UPDATE route SET host_id = 99 WHERE id = 1",
         "table `route`, row 1: host_id is 99, but table `host` has no such row",
     );
+    let alias = "CREATE TABLE alias (id INTEGER PRIMARY KEY, host_id INTEGER, matching TEXT)";
+    spoilt(
+        &format!("{alias}; INSERT INTO alias (host_id, matching) VALUES (9, 'x')"),
+        "table `alias`, row 1: host_id is 9, but table `host` has no such row",
+    );
+    let page = "CREATE TABLE error_page (id INTEGER PRIMARY KEY, host_id INTEGER, status INTEGER, path TEXT)";
+    spoilt(
+        &format!("{page}; INSERT INTO error_page (host_id, status, path) VALUES (1, 'lost', 'x')"),
+        "table `error_page`, row 1: status is `lost`, not a number",
+    );
+    spoilt(
+        "UPDATE route SET target_type = 'redirect', target_id = 2 WHERE id = 2",
+        "table `route`, row 2: target_id is 2, but table `redirect` has no such row",
+    );
     spoilt(
         "UPDATE host SET server_id = NULL WHERE id = 1",
         "table `host`, row 1: server_id is 0, but table `server` has no such row",
     );
     spoilt(
         "UPDATE route SET target_type = 'file' WHERE id = 2",
-        "table `route`, row 2: target_type is `file`, not `dir`, `proxy` or `handler`",
+        "table `route`, row 2: target_type is `file`, not `dir`, `proxy`, `handler` or `redirect`",
     );
     spoilt("UPDATE server SET port = 'http'", "table `server`, row 1: port is `http`, not a number");
     spoilt("UPDATE server SET use_ssl = 2", "table `server`, row 1: use_ssl is 2, not 0 or 1");

@@ -13,6 +13,7 @@ use crate::site::Site;
 use crate::target::directory::cache::Lookup;
 use crate::target::directory::conditions::{Conditions, Verdict};
 use crate::target::directory::encoding::Accepted;
+use crate::target::directory::listing::{self, Entry};
 use crate::target::directory::range::{self, Wanted};
 use crate::target::directory::served::{Body, Served};
 use crate::target::directory::{Directory, Found};
@@ -39,12 +40,19 @@ impl Connection {
             Ok(Lookup::Not(Found::Slash)) => self.redirect_to_slash(request).await,
             Ok(Lookup::Not(Found::Forbidden)) => self.error(request, 403).await,
             Ok(Lookup::Not(Found::Malformed)) => self.error(request, 400).await,
+            Ok(Lookup::Not(Found::Folder(entries))) => self.listing(request, &entries).await,
             Ok(Lookup::Not(Found::Nothing | Found::File(_))) => self.error(request, 404).await,
             Err(error) => {
                 tracing::error!("cannot serve `{}`: {error}", request.path().escape_ascii());
                 self.error(request, 500).await
             }
         }
+    }
+
+    async fn listing(&mut self, request: &Request, entries: &[Entry]) -> Outcome {
+        let page = listing::render(&String::from_utf8_lossy(request.path()), entries);
+        let answer = self.answer(200).header("Content-Type", "text/html").header("Content-Length", page.len());
+        self.send(request, answer, page.as_bytes()).await
     }
 
     async fn answer_with(&mut self, request: &Request, served: &Served) -> Outcome {
@@ -115,7 +123,8 @@ impl Connection {
 
     async fn out_of_range(&mut self, request: &Request, size: u64) -> Outcome {
         let answer = self.answer(416).header("Content-Range", format_args!("bytes */{size}"));
-        self.send_error(request, answer).await
+        let site = self.worker.site();
+        self.send_page(request, answer, site.host(request.host())).await
     }
 
     /// The head of an answer that has the file, or a part of it, in it.

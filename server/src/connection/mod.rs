@@ -120,8 +120,8 @@ impl Connection {
         loop {
             let request = match self.read_request().await {
                 Ok(request) => request,
-                Err(refusal) => {
-                    self.refuse(refusal).await;
+                Err((refusal, host)) => {
+                    self.refuse(refusal, host.as_deref()).await;
                     return After::Close;
                 }
             };
@@ -137,12 +137,14 @@ impl Connection {
         }
     }
 
-    async fn read_request(&mut self) -> Result<Request, Refusal> {
+    /// A request, or why there is none and which host it was for, if its head could be read.
+    async fn read_request(&mut self) -> Result<Request, (Refusal, Option<Vec<u8>>)> {
         let buffer = self.worker.take_buffer();
         let settings = self.worker.settings();
-        let mut request = self.stream.read_head(buffer, &settings).await?;
+        let mut request = self.stream.read_head(buffer, &settings).await.map_err(|refusal| (refusal, None))?;
         if request.head.framing != Framing::Length(0) {
-            self.stream.read_body(&mut request, settings.content_length).await?;
+            let read = self.stream.read_body(&mut request, settings.content_length).await;
+            read.map_err(|refusal| (refusal, request.host().map(<[u8]>::to_vec)))?;
         }
         Ok(request)
     }
@@ -171,12 +173,13 @@ impl Connection {
             return self.error(request, 405).await;
         }
         if host.maintenance {
-            return self.error(request, 503).await;
+            return self.maintenance(request, site, host).await;
         }
         match host.route(request.path()) {
             Found::Nothing => self.error(request, 404).await,
             Found::Slash(_) => self.redirect_to_slash(request).await,
             Found::Rule(rule) => match &rule.value {
+                Target::Redirect(redirect) => self.redirect(request, host, redirect).await,
                 Target::Proxy => self.error(request, 501).await,
                 Target::Directory(directory) => {
                     self.file(request, site, directory, rule.path().rest(request.path())).await

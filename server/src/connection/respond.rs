@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
+use mongrel2::redirect::{Asked, on_this_host};
+
 use super::answer::{Answer, Persistence, error_page};
 use super::request::{Refusal, Request};
 use super::{Connection, Outcome};
 use crate::log::Access;
+use crate::site::{Host, Site};
+use crate::target::redirect::Redirect;
 
 /// What the server itself answers for its own targets (RFC 9110, section 10.2.1).
 const ALLOW: &str = "GET, HEAD, OPTIONS";
@@ -27,21 +31,36 @@ impl Connection {
         Outcome::new(status, size, written.is_ok() && request.head.keep_alive)
     }
 
+    /// Answers with an error, and the page that the host has for it in the site in force now.
     pub(super) async fn error(&mut self, request: &Request, status: u16) -> Outcome {
-        let answer = self.answer(status);
+        let site = self.worker.site();
         let answer = match status {
-            405 => answer.header("Allow", ALLOW),
-            503 => answer.header("Retry-After", 10),
-            _ => answer,
+            405 => self.answer(405).header("Allow", ALLOW),
+            // Whoever comes back earlier finds the handler as it was.
+            503 => self.answer(503).header("Retry-After", site.settings.handler_wait.as_secs().max(1)),
+            _ => self.answer(status),
         };
-        self.send_error(request, answer).await
+        self.send_page(request, answer, site.host(request.host())).await
+    }
+
+    pub(super) async fn maintenance(&mut self, request: &Request, site: &Site, host: &Host) -> Outcome {
+        let answer = self.answer(503).header("Retry-After", site.settings.retry_after.as_secs());
+        self.send_page(request, answer, host).await
     }
 
     /// Adds the page of an error and sends it.
-    pub(super) async fn send_error(&mut self, request: &Request, answer: Answer) -> Outcome {
-        let page = error_page(answer.status);
-        let answer = answer.header("Content-Type", "text/html").header("Content-Length", page.len());
-        self.send(request, answer, page.as_bytes()).await
+    pub(super) async fn send_page(&mut self, request: &Request, answer: Answer, host: &Host) -> Outcome {
+        let (ctype, page) = page(host, answer.status);
+        let answer = answer.header("Content-Type", ctype).header("Content-Length", page.len());
+        self.send(request, answer, &page).await
+    }
+
+    pub(super) async fn redirect(&mut self, request: &Request, host: &Host, redirect: &Redirect) -> Outcome {
+        // Only HTTP/1.0 comes without a host.
+        let name = request.host().unwrap_or(host.name.as_bytes());
+        let location = redirect.location.render(Asked { path: request.path(), query: request.query(), host: name });
+        let answer = self.answer(redirect.status).header("Location", location).header("Content-Length", 0);
+        self.send(request, answer, b"").await
     }
 
     /// Says what may be asked (RFC 9110, section 9.3.7), of a directory or of the server as a whole.
@@ -51,9 +70,7 @@ impl Connection {
     }
 
     pub(super) async fn redirect_to_slash(&mut self, request: &Request) -> Outcome {
-        let mut location = String::from_utf8_lossy(request.path()).into_owned() + "/";
-        // Two slashes at the start would name another host.
-        location.replace_range(..location.len() - location.trim_start_matches('/').len(), "/");
+        let mut location = on_this_host(&(String::from_utf8_lossy(request.path()) + "/"));
         if let Some(query) = request.query() {
             location = location + "?" + &String::from_utf8_lossy(query);
         }
@@ -61,15 +78,16 @@ impl Connection {
         self.send(request, answer, b"").await
     }
 
-    pub(super) async fn refuse(&mut self, refusal: Refusal) {
+    /// Refuses what came; `host` is the name that it asked for, as far as that is known.
+    pub(super) async fn refuse(&mut self, refusal: Refusal, host: Option<&[u8]>) {
         let Refusal::Bad { status, reason } = refusal else {
             return;
         };
         tracing::info!("refused a request from {}: {reason}", self.peer);
-        let head = self.answer(status).header("Content-Type", "text/html");
-        let page = error_page(status);
-        let bytes = [head.header("Content-Length", page.len()).finish(Persistence::Close), page.into_bytes()].concat();
-        let host = Arc::clone(self.worker.site().host(None));
+        let host = Arc::clone(self.worker.site().host(host));
+        let (ctype, page) = page(&host, status);
+        let head = self.answer(status).header("Content-Type", ctype).header("Content-Length", page.len());
+        let bytes = [head.finish(Persistence::Close), page].concat();
         self.worker.log(&Access {
             host: &host.name,
             peer: self.peer,
@@ -82,4 +100,9 @@ impl Connection {
             self.stream.linger().await;
         }
     }
+}
+
+/// Media type and bytes of the page that a host has for an error.
+fn page(host: &Host, status: u16) -> (&str, Vec<u8>) {
+    host.pages.read(status).unwrap_or_else(|| ("text/html", error_page(status).into_bytes()))
 }

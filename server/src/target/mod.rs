@@ -2,6 +2,7 @@
 
 pub(crate) mod directory;
 pub(crate) mod handler;
+pub(crate) mod redirect;
 
 use std::sync::Arc;
 
@@ -12,6 +13,8 @@ pub(crate) enum Target {
     Directory(Arc<directory::Directory>),
     /// Programs that speak the handler protocol.
     Handler(Arc<handler::Handler>),
+    /// Another address.
+    Redirect(Arc<redirect::Redirect>),
     /// An HTTP upstream.  Not served yet: the answer is 501.
     Proxy,
 }

@@ -107,7 +107,7 @@ pub(crate) fn files() -> Target {
         base: "static/".into(),
         index_file: "index.html".into(),
         default_ctype: "text/plain".into(),
-        cache_ttl: 0,
+        ..Dir::default()
     })
 }
 

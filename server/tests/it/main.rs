@@ -10,6 +10,7 @@ mod http;
 mod limits;
 mod logs;
 mod recorded;
+mod redirects;
 mod reload;
 mod root;
 mod start;

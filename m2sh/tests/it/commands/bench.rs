@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use mongrel2::config::history::{Entry, Logged};
-use mongrel2::config::{Config, Database, Dir, Handler, Host, Proxy, Route, Server, Target};
+use mongrel2::config::{Config, Database, Dir, Handler, Host, Proxy, Redirect, Route, Server, Target};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -126,7 +126,15 @@ impl Output {
 /// A server with nothing wrong with it.
 pub(super) fn server(name: &str, uuid: &str, port: u16) -> Server {
     let host = Host { name: "localhost".into(), routes: routes(), ..Host::default() };
-    let other = Host { name: "other".into(), matching: "example.com".into(), ..Host::default() };
+    let redirect = Redirect { to: "https://example.com$path".into(), status: 308 };
+    let other = Host {
+        name: "other".into(),
+        matching: "example.com".into(),
+        aliases: ["example.org", "example.net"].map(str::to_owned).into(),
+        error_pages: [404, 503].map(|status| (status, format!("/{status}.html"))).into(),
+        routes: vec![route("/old", Target::Redirect(redirect))],
+        ..Host::default()
+    };
     Server {
         uuid: uuid.into(),
         access_log: "/logs/access.log".into(),
@@ -142,6 +150,10 @@ pub(super) fn server(name: &str, uuid: &str, port: u16) -> Server {
     }
 }
 
+fn route(path: &str, target: Target) -> Route {
+    Route { path: path.into(), reversed: false, target }
+}
+
 fn routes() -> Vec<Route> {
     let dir = Dir { base: "static/".into(), index_file: "index.html".into(), ..Dir::default() };
     let handler = Handler {
@@ -151,7 +163,6 @@ fn routes() -> Vec<Route> {
         ..Handler::default()
     };
     let proxy = Proxy { addr: "127.0.0.1".into(), port: 8080 };
-    let route = |path: &str, target| Route { path: path.into(), reversed: false, target };
     vec![
         route("/", Target::Proxy(proxy)),
         route("/static/", Target::Dir(dir)),

@@ -24,12 +24,14 @@ fn servers() {
 fn hosts_with_their_routes() {
     let bench = bench();
     let lines = concat!(
-        "test\tlocalhost\tlocalhost\tno\t/ /static/ /users/(\\d+)$ /users/(\\l+)$ @chat\n",
-        "test\tother\texample.com\tno\t\n",
+        "test\tlocalhost\tlocalhost\tno\t/ /static/ /users/(\\d+)$ /users/(\\l+)$ @chat\t\t\n",
+        "test\tother\texample.com\tno\t/old\texample.org example.net\t404=/404.html 503=/503.html\n",
     );
     assert_eq!(bench.m2sh("hosts -host localhost").prints(), lines);
     let hosts = bench.m2sh("hosts").json();
     assert_eq!(hosts[0]["routes"][4], "@chat");
+    assert_eq!(hosts[1]["aliases"], json!(["example.org", "example.net"]));
+    assert_eq!(hosts[1]["error_pages"], json!({"404": "/404.html", "503": "/503.html"}));
     assert_eq!(hosts[1]["maintenance"], false);
 }
 
@@ -41,7 +43,10 @@ fn routes_with_their_targets() {
     assert_eq!(lines[0], "test\tlocalhost\t/\tno\tproxy\t127.0.0.1:8080");
     assert_eq!(lines[1], "test\tlocalhost\t/static/\tno\tdir\tstatic/ index index.html");
     assert_eq!(lines[4], "test\tlocalhost\t@chat\tno\thandler\ttcp://127.0.0.1:9997 tcp://127.0.0.1:9996 ident 54c6");
-    assert_eq!(bench.m2sh("routes").json()[0]["target"], json!({"addr": "127.0.0.1", "port": 8080}));
+    assert_eq!(lines[5], "test\tother\t/old\tno\tredirect\t308 https://example.com$path");
+    let routes = bench.m2sh("routes").json();
+    assert_eq!(routes[0]["target"], json!({"addr": "127.0.0.1", "port": 8080}));
+    assert_eq!(routes[5]["target"], json!({"to": "https://example.com$path", "status": 308}));
 }
 
 #[test]
@@ -62,5 +67,8 @@ fn dump_has_every_table_and_every_row() {
     let dump = bench.m2sh("dump").json();
     assert_eq!(dump["notes"], json!([{"id": 1, "text": "x"}, {"id": 2, "text": null}]));
     assert_eq!(dump["server"][0]["port"], 6767);
+    assert_eq!(dump["redirect"], json!([{"id": 1, "to": "https://example.com$path", "status": 308}]));
+    assert_eq!(dump["alias"][1], json!({"id": 2, "host_id": 2, "matching": "example.net"}));
+    assert_eq!(dump["error_page"][0], json!({"id": 1, "host_id": 2, "status": 404, "path": "/404.html"}));
     assert_eq!(dump["statistic"], json!([]));
 }

@@ -55,7 +55,7 @@ fn the_simple_config_of_the_manual() {
         "Loaded 1 server, 1 host, 1 route from sample.rhai into config.sqlite\n"
     );
     assert!(bench.m2sh("servers -db config.sqlite").prints().starts_with("test\tlocalhost\tf400bf85-"));
-    assert!(bench.m2sh("hosts -db config.sqlite -host localhost").prints().ends_with("\t/tests/\n"));
+    assert!(bench.m2sh("hosts -db config.sqlite -host localhost").prints().ends_with("\t/tests/\t\t\n"));
     assert!(bench.m2sh("dump").prints().contains("\ttext/html\t.html\n"));
     let what: Vec<_> = bench.log().into_iter().map(|entry| entry.what).collect();
     assert_eq!(what, ["init", "load"]);

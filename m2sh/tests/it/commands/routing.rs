@@ -54,7 +54,12 @@ fn a_slash_is_missing() {
 fn hosts_match_from_their_end() {
     check(
         "http://www.example.com:6767/",
-        "host    other (`www.example.com` matches `example.com`)\nanswer  404, no route matches\n",
+        "host    other (`www.example.com` matches `example.com`)\nanswer  404, no route matches\nclose   /old\n",
+    );
+    check(
+        "http://example.net/old/x?y",
+        "host    other (`example.net` matches `example.net`)\ntried   /old: its prefix matches\n\
+         route   /old\ntarget  redirect 308 https://example.com$path\n",
     );
     check(
         "http://nowhere.org/",

@@ -157,7 +157,13 @@ mod tests {
 
     fn directory(base: &Path) -> Arc<Directory> {
         let (index_file, default_ctype) = ("index.html".into(), "text/plain".into());
-        Arc::new(Directory { base: base.to_owned(), index_file, default_ctype, cache_ttl: Duration::ZERO })
+        Arc::new(Directory {
+            base: base.to_owned(),
+            index_file,
+            default_ctype,
+            cache_ttl: Duration::ZERO,
+            listing: false,
+        })
     }
 
     fn text(cache: &Cache, directory: &Arc<Directory>, rest: &str) -> String {

@@ -21,6 +21,7 @@ use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
 use rustix::io::Errno;
 
 use self::encoding::{Accepted, Encoding};
+use self::listing::Entry;
 
 /// A directory that is served.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub(crate) struct Directory {
     pub(crate) default_ctype: String,
     /// How long clients may keep an answer without asking again.
     pub(crate) cache_ttl: Duration,
+    /// Whether a folder without an index file may be listed.
+    pub(crate) listing: bool,
 }
 
 /// What a path leads to.
@@ -41,6 +44,8 @@ pub(crate) enum Found {
     File(Opened),
     /// A directory whose path lacks its last slash.
     Slash,
+    /// A directory without an index file, that may be listed.
+    Folder(Vec<Entry>),
     /// Nothing that may be served.
     Nothing,
     /// Something that the server may not read.
@@ -78,13 +83,25 @@ impl Directory {
         let file = self.open(rest)?;
         match (kind(&file)?, asks_directory) {
             (FileType::Directory, false) => Ok(Found::Slash),
-            (FileType::Directory, true) if self.index_file.is_empty() => Ok(Found::Nothing),
-            (FileType::Directory, true) => {
-                let name = format!("{rest}{}", self.index_file);
-                let file = self.open(&name)?;
-                self.best(file, name, accepted)
-            }
+            (FileType::Directory, true) => match self.index(rest)? {
+                Some((file, name)) => self.best(file, name, accepted),
+                None if self.listing => Ok(Found::Folder(listing::read(&file)?)),
+                None => Ok(Found::Nothing),
+            },
             _ => self.best(file, rest.to_owned(), accepted),
+        }
+    }
+
+    /// The index file of a directory, if there is one.
+    fn index(&self, directory: &str) -> io::Result<Option<(File, String)>> {
+        if self.index_file.is_empty() {
+            return Ok(None);
+        }
+        let name = format!("{directory}{}", self.index_file);
+        match self.open(&name) {
+            Ok(file) => Ok(Some((file, name))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
@@ -176,6 +193,7 @@ mod tests {
             index_file: "index.html".into(),
             default_ctype: "text/plain".into(),
             cache_ttl: Duration::ZERO,
+            listing: false,
         };
         (folder, directory)
     }
