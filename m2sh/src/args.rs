@@ -13,6 +13,9 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::exit::Exit;
 
+/// The configuration database, if none is named.
+pub const DEFAULT_DB: &str = "config.sqlite";
+
 /// Everything that can be typed.
 #[derive(Debug, Parser)]
 #[command(
@@ -26,7 +29,7 @@ use crate::exit::Exit;
 )]
 pub struct Args {
     /// The configuration database
-    #[arg(long, global = true, value_name = "FILE", default_value = "config.sqlite")]
+    #[arg(long, global = true, value_name = "FILE", default_value = DEFAULT_DB)]
     pub db: PathBuf,
     /// Print JSON
     #[arg(long, global = true)]
@@ -68,6 +71,8 @@ pub enum Command {
     Log,
     /// Write a line to the log
     Commit(Commit),
+    /// Make a folder with everything in it, run it, and tell what to try
+    Demo(Demo),
     /// Explain m2sh or one of its commands
     Help(Help),
     /// Print the version
@@ -169,6 +174,17 @@ pub struct Commit {
     /// What there is to say
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub why: String,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, clap::Args)]
+pub struct Demo {
+    /// The folder, with its own config.sqlite; what is there already is used as it is
+    #[arg(value_name = "FOLDER", default_value = "demo")]
+    pub folder: PathBuf,
+    /// The port to listen on [default: the script's, which is 6767]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
 }
 
 /// Arguments of `help`.

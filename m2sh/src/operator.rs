@@ -54,7 +54,7 @@ fn command_line(arguments: &[OsString]) -> String {
 }
 
 /// A word as a shell would read it back.
-fn quoted(word: &OsStr) -> String {
+pub fn quoted(word: &OsStr) -> String {
     let word = word.to_string_lossy();
     let plain = |c: char| c.is_alphanumeric() || "%+,-./:=@_".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

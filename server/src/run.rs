@@ -13,15 +13,20 @@ use crate::listen;
 use crate::log;
 use crate::signal::{Event, Signals};
 use crate::site::Site;
-use crate::start::{Command, Started, log_paths};
+use crate::start::{Command, Plan, Started, log_paths, start};
 use crate::worker::{Mail, Thread};
 
-/// Serves until a signal says to stop.
+/// Starts, and serves until a signal says to stop.
+///
+/// It listens to signals before anyone can find it by its PID file: a signal that nobody listens to kills.
 ///
 /// # Errors
-/// Who has started the server has gone.
-pub(crate) fn run(started: Started, caller: &mut Caller) -> Result<(), StartError> {
-    let Started { command, checked, sockets, workers, log, pid_file, runtime, mut signals } = started;
+/// Whatever can't be opened; the system can't give what waiting for signals needs; nobody waits for the start any
+/// more.
+pub(crate) fn run(plan: Plan, caller: &mut Caller) -> Result<(), StartError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let mut signals = runtime.block_on(async { Signals::listen() })?;
+    let Started { command, checked, sockets, workers, log, pid_file } = start(plan, caller.is_terminal())?;
     if !caller.is_terminal() {
         log.detach();
     }
@@ -132,6 +137,7 @@ impl Running {
             ("server.daemonize", settings.daemonize != old_settings.daemonize),
             ("server.workers", settings.workers != old_settings.workers),
             ("zeromq.threads", settings.zeromq_threads != old_settings.zeromq_threads),
+            ("limits.handler_queue", settings.handler_queue != old_settings.handler_queue),
             ("disable.access_logging", settings.no_access_log != old_settings.no_access_log),
         ];
         for (name, _) in fixed.into_iter().filter(|(_, changed)| *changed) {

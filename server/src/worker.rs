@@ -9,16 +9,20 @@ use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use mongrel2::config::{AccessLogFormat, Settings};
+use slab::Slab;
+use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::connection::{self, Line};
+use crate::addresses::Addresses;
+use crate::connection::{Accepted, Connection, Line, Phase, Vitals};
 use crate::log::{Access, AccessLog, Log};
 use crate::site::Site;
+use crate::target::directory::cache::Cache;
 use crate::target::handler::{Inlet, Socket};
 
 /// How many messages may wait for a worker before their sender waits.
@@ -105,6 +109,8 @@ pub(crate) struct Options {
     pub(crate) access_log: bool,
     /// Whether requests are shown on the terminal.
     pub(crate) foreground: bool,
+    /// How many file descriptors connections may have.
+    pub(crate) descriptors: usize,
 }
 
 /// Starts one worker per listener.
@@ -118,13 +124,16 @@ pub(crate) fn start(
     log: &Log,
 ) -> std::io::Result<Vec<Thread>> {
     let (senders, receivers): (Vec<Mailbox>, Vec<_>) = listeners.iter().map(|_| mpsc::channel(MAILBOX)).unzip();
-    let count = listeners.len() as u64;
+    let (count, listeners_count) = (listeners.len() as u64, listeners.len());
+    let addresses = Addresses::default();
     let threads = listeners.into_iter().zip(receivers).enumerate().map(|(index, (listener, mail))| {
         let seed = Seed {
             index,
             site: Arc::clone(site),
             peers: senders.iter().map(mpsc::Sender::downgrade).collect(),
             next_id: options.first_id.next_multiple_of(count) + index as u64,
+            addresses: addresses.clone(),
+            descriptors: options.descriptors / listeners_count,
             access: options.access_log.then(|| AccessLog::new(log.clone(), options.foreground)),
         };
         let thread = std::thread::Builder::new().name(format!("worker-{index}"));
@@ -141,6 +150,8 @@ struct Seed {
     peers: Vec<mpsc::WeakSender<Mail>>,
     next_id: u64,
     access: Option<AccessLog>,
+    addresses: Addresses,
+    descriptors: usize,
 }
 
 fn run(seed: Seed, listener: TcpListener, mail: mpsc::Receiver<Mail>) {
@@ -155,6 +166,13 @@ fn run(seed: Seed, listener: TcpListener, mail: mpsc::Receiver<Mail>) {
     worker.flush_log();
 }
 
+/// A connection as its worker sees it.
+#[derive(Debug)]
+struct Member {
+    vitals: Rc<Vitals>,
+    task: AbortHandle,
+}
+
 /// What the tasks of one worker share.
 #[derive(Debug)]
 pub(crate) struct Worker {
@@ -164,8 +182,11 @@ pub(crate) struct Worker {
     /// The connections that a handler may have something for, by id.
     lines: RefCell<HashMap<u64, Rc<Line>>>,
     next_id: Cell<u64>,
-    /// How many connections there are.
-    open: Cell<usize>,
+    /// The connections.
+    members: RefCell<Slab<Member>>,
+    addresses: Addresses,
+    /// How many connections there are file descriptors for.
+    descriptors: usize,
     /// Whether the server is about to stop.
     draining: Cell<bool>,
     /// Told when one of these three changes in a way that somebody waits for.
@@ -174,6 +195,7 @@ pub(crate) struct Worker {
     ended: Cell<bool>,
     access: Option<AccessLog>,
     buffers: RefCell<Vec<Vec<u8>>>,
+    files: Cache,
     date: RefCell<(u64, Rc<str>)>,
 }
 
@@ -185,12 +207,15 @@ impl Worker {
             peers: seed.peers,
             lines: RefCell::default(),
             next_id: Cell::new(seed.next_id),
-            open: Cell::new(0),
+            members: RefCell::default(),
+            addresses: seed.addresses,
+            descriptors: seed.descriptors,
             draining: Cell::new(false),
             changed: Notify::new(),
             ended: Cell::new(false),
             access: seed.access,
             buffers: RefCell::default(),
+            files: Cache::default(),
             date: RefCell::new((0, "".into())),
         }
     }
@@ -198,10 +223,12 @@ impl Worker {
     async fn read_mail(self: Rc<Self>, listener: TcpListener, mut mail: mpsc::Receiver<Mail>) {
         let mut accepting = self.accept(listener);
         let mut sockets = JoinSet::new();
+        tokio::task::spawn_local(Rc::clone(&self).sweep());
         while let Some(mail) = mail.recv().await {
             match mail {
                 Mail::Serve(site, done) => {
                     *self.site.borrow_mut() = site;
+                    self.files.clear();
                     // Nobody listens any more if the reload was given up.
                     let _ = done.send(());
                 }
@@ -218,7 +245,7 @@ impl Worker {
                 }
                 Mail::Cut(done) => {
                     self.lines.take().values().for_each(|line| line.tell_gone());
-                    let _ = done.send(self.open.get());
+                    let _ = done.send(self.members.borrow().len());
                 }
             }
         }
@@ -241,12 +268,10 @@ impl Worker {
 
     async fn accept_all(self: Rc<Self>, listener: tokio::net::TcpListener) {
         loop {
+            self.room().await;
             match listener.accept().await {
-                Ok((stream, peer)) => {
-                    // A client of IPv4 on a socket of IPv6 goes by its own address.
-                    let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-                    drop(tokio::task::spawn_local(connection::serve(stream, peer, Rc::clone(&self))));
-                }
+                // A client of IPv4 on a socket of IPv6 goes by its own address.
+                Ok((stream, peer)) => self.welcome(stream, SocketAddr::new(peer.ip().to_canonical(), peer.port())),
                 Err(error) => {
                     tracing::warn!("cannot accept a connection: {error}");
                     tokio::time::sleep(PAUSE).await;
@@ -255,12 +280,65 @@ impl Worker {
         }
     }
 
-    async fn drain(self: Rc<Self>, done: oneshot::Sender<()>) {
-        self.draining.set(true);
-        self.changed.notify_waiters();
+    /// Waits until this worker may have another connection.
+    async fn room(&self) {
         loop {
             let changed = self.changed.notified();
-            if self.open.get() == 0 {
+            if self.members.borrow().len() < self.share() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// This worker's share of `limits.connections`.
+    fn share(&self) -> usize {
+        match self.site.borrow().settings.connections {
+            0 => self.descriptors,
+            limit => limit.div_ceil(self.peers.len()),
+        }
+    }
+
+    fn welcome(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr) {
+        let limit = self.site.borrow().settings.connections_per_address;
+        let counted = if limit == 0 { None } else { self.addresses.count(peer.ip(), limit) };
+        if limit > 0 && counted.is_none() {
+            tracing::debug!("refused a connection from {peer}: its address has {limit} already");
+            return;
+        }
+        let mut members = self.members.borrow_mut();
+        let place = members.vacant_entry();
+        let vitals = Rc::new(Vitals::new(Instant::now()));
+        let accepted = Accepted { stream, peer, counted };
+        let connection = Connection::new(accepted, Rc::clone(self), place.key(), Rc::clone(&vitals));
+        let task = tokio::task::spawn_local(connection.serve()).abort_handle();
+        place.insert(Member { vitals, task });
+    }
+
+    /// Drops the connections that are too slow, again and again.
+    async fn sweep(self: Rc<Self>) {
+        loop {
+            tokio::time::sleep(self.settings().tick_timer).await;
+            let (now, settings) = (Instant::now(), self.settings());
+            for (_, member) in self.members.borrow().iter() {
+                if let Some(phase) = member.vitals.fatal(now, &settings) {
+                    if phase != Phase::Idle {
+                        tracing::info!("dropped a connection that was too slow while {phase:?}");
+                    }
+                    member.task.abort();
+                }
+            }
+        }
+    }
+
+    async fn drain(self: Rc<Self>, done: oneshot::Sender<()>) {
+        self.draining.set(true);
+        for (_, member) in self.members.borrow().iter().filter(|(_, member)| member.vitals.is_idle()) {
+            member.task.abort();
+        }
+        loop {
+            let changed = self.changed.notified();
+            if self.members.borrow().is_empty() {
                 break;
             }
             changed.await;
@@ -283,11 +361,9 @@ impl Worker {
         self.draining.get()
     }
 
-    /// Waits until the server is about to stop.
-    pub(crate) async fn draining(&self) {
-        while !self.draining.get() {
-            self.changed.notified().await;
-        }
+    /// The small files that are kept in memory.
+    pub(crate) fn files(&self) -> &Cache {
+        &self.files
     }
 
     /// Waits until the server ends.
@@ -297,15 +373,12 @@ impl Worker {
         }
     }
 
-    /// Counts a connection in.
-    pub(crate) fn opened(&self) {
-        self.open.set(self.open.get() + 1);
-    }
-
-    /// Counts a connection out.
-    pub(crate) fn closed(&self) {
-        self.open.set(self.open.get() - 1);
-        if self.draining.get() && self.open.get() == 0 {
+    /// Takes a connection from the others.
+    pub(crate) fn closed(&self, key: usize) {
+        let mut members = self.members.borrow_mut();
+        let was_full = members.len() >= self.share();
+        members.remove(key);
+        if was_full || (self.draining.get() && members.is_empty()) {
             self.changed.notify_waiters();
         }
     }

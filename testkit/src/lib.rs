@@ -3,12 +3,15 @@
 //! * [`python()`] and [`node()`]: interpreters with the packages that the examples use, set up once under
 //!   `target/`; `None`, and a word on stderr, where they can't be had.
 //! * [`Process`]: a child that ends with its test.  [`FakeServer`]: the server's side of the handler protocol.
+//! * [`http`]: a client that says no more than it is told to.
 //! * [`wait`]: for a condition, a port, a message; never for a length of time.
 //!
 //! Everything panics on failure: a test has no better use for an error.
 
+pub mod http;
 mod node;
 mod process;
+mod program;
 mod python;
 mod server;
 mod setup;
@@ -16,5 +19,6 @@ pub mod wait;
 
 pub use node::{Node, node};
 pub use process::Process;
+pub use program::program;
 pub use python::python;
 pub use server::FakeServer;

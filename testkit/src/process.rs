@@ -36,6 +36,14 @@ impl Process {
         self.child.id()
     }
 
+    /// Whether the child hasn't ended yet.
+    ///
+    /// # Panics
+    /// Never: it is our child.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("it is our child").is_none()
+    }
+
     /// What the child has written to stderr so far.
     pub fn stderr(&self) -> String {
         self.stderr.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -92,7 +92,7 @@ impl Crew {
 }
 
 /// The signals to pass on, as they come.
-fn signals() -> std::io::Result<UnboundedReceiver<Signal>> {
+pub(super) fn signals() -> std::io::Result<UnboundedReceiver<Signal>> {
     let (sender, receiver) = unbounded_channel();
     for (kind, number) in FORWARDED {
         let (mut arrivals, sender) = (signal(kind)?, sender.clone());

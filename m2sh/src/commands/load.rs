@@ -17,19 +17,34 @@ use crate::show::{Form, escape};
 
 pub(super) fn run(args: &Load, session: &mut Session) -> Result<Exit, Error> {
     let path = script_path(args.config.as_deref(), session)?;
-    match script::run(&path, &facts()) {
-        Err(troubles) => refuse(&troubles, session),
-        Ok(outcome) => {
-            if !outcome.notes.is_empty() {
-                say(&outcome.notes.to_string());
-            }
-            save(outcome.checked.config(), &path, args, session)
-        }
+    match store(&path, &facts(), args.because.why.as_deref(), session)? {
+        None => Ok(Exit::Failure),
+        Some(config) => told(&config, &path, session),
     }
 }
 
+/// Runs a script and saves what it says; `None` if it is faulty, which has been told then.
+pub(super) fn store(
+    path: &Path,
+    facts: &Facts,
+    why: Option<&str>,
+    session: &mut Session,
+) -> Result<Option<Config>, Error> {
+    let outcome = match script::run(path, facts) {
+        Ok(outcome) => outcome,
+        Err(troubles) => return refuse(&troubles, session).map(|()| None),
+    };
+    if !outcome.notes.is_empty() {
+        say(&outcome.notes.to_string());
+    }
+    let config = outcome.checked.into_config();
+    let entry = session.operator.entry("load", why);
+    session.create(&format!("load `{}`", path.display()), &entry, |change| change.save(&config))?;
+    Ok(Some(config))
+}
+
 /// What a script may know: the environment of m2sh, as far as it is text, and the machine's name.
-fn facts() -> Facts {
+pub(super) fn facts() -> Facts {
     let variables =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     Facts { variables: variables.collect(), hostname: hostname() }
@@ -50,18 +65,16 @@ fn script_path(named: Option<&Path>, session: &Session) -> Result<PathBuf, Error
         .hint(format!("name the script: `m2sh load -db {db} -config FILE`")))
 }
 
-fn refuse(troubles: &Troubles, session: &mut Session) -> Result<Exit, Error> {
+fn refuse(troubles: &Troubles, session: &mut Session) -> Result<(), Error> {
     match session.show.form() {
         Form::Json => session.show.json(troubles)?,
         Form::Lines | Form::Terminal => say(&troubles.to_string()),
     }
-    Ok(Exit::Failure)
+    Ok(())
 }
 
-fn save(config: &Config, path: &Path, args: &Load, session: &mut Session) -> Result<Exit, Error> {
+fn told(config: &Config, path: &Path, session: &mut Session) -> Result<Exit, Error> {
     let (path, db) = (path.display().to_string(), session.db.display().to_string());
-    let entry = session.operator.entry("load", args.because.why.as_deref());
-    session.create(&format!("load `{path}`"), &entry, |change| change.save(config))?;
     let [servers, hosts, routes] = counts(config);
     let (servers_text, hosts_text, routes_text) =
         (counted(servers, "server"), counted(hosts, "host"), counted(routes, "route"));

@@ -2,6 +2,7 @@
 
 mod commit;
 mod crew;
+mod demo;
 mod dump;
 mod help;
 mod hosts;
@@ -43,6 +44,7 @@ pub fn run(command: Command, session: &mut Session) -> Result<Exit, Error> {
         Command::Running(which) => running::run(&which, session),
         Command::Log => log::run(session),
         Command::Commit(args) => commit::run(args, session),
+        Command::Demo(args) => demo::run(&args, session),
         Command::Help(args) => help::run(&args, session),
         Command::Version => version::run(session),
     }

@@ -34,7 +34,7 @@ pub(super) fn run(args: &Start, session: &mut Session) -> Result<Exit, Error> {
 }
 
 /// Those that don't run yet; with only such ones as do, an error.
-fn startable(servers: Vec<Server>, session: &Session) -> Result<Vec<Server>, Error> {
+pub(super) fn startable(servers: Vec<Server>, session: &Session) -> Result<Vec<Server>, Error> {
     let (running, idle): (Vec<_>, Vec<_>) =
         Found::all(servers)?.into_iter().partition(|found| found.process().is_some());
     let runs = |found: &Found| format!("it is running already, at PID {}", found.pid().unwrap_or_default());
@@ -51,7 +51,7 @@ fn startable(servers: Vec<Server>, session: &Session) -> Result<Vec<Server>, Err
 }
 
 /// Makes what is missing under the chroot, but not the chroot itself: that might be a slip of the pen.
-fn make_folders(server: &Server) -> Result<(), Error> {
+pub(super) fn make_folders(server: &Server) -> Result<(), Error> {
     if !Path::new(&server.chroot).is_dir() {
         let message = format!("its chroot `{}` is not a folder", server.chroot);
         return Err(Error::cannot(format!("start server {}", title(server)), message)
@@ -93,7 +93,7 @@ fn announce(servers: &[Server], session: &mut Session) -> Result<(), Error> {
 /// The command line of a server: `mongrel2 DATABASE UUID`.
 ///
 /// sudo doesn't pass on another name for a program, so there the name is the first argument.
-fn command(program: &Path, db: &Path, server: &Server, sudo: bool) -> Command {
+pub(super) fn command(program: &Path, db: &Path, server: &Server, sudo: bool) -> Command {
     let arguments = [db.as_os_str(), server.uuid.as_ref()];
     if sudo {
         let mut command = Command::new("sudo");

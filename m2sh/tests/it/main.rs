@@ -1,6 +1,8 @@
-//! The real m2sh, and the scripts that it runs.
+//! The real m2sh, the scripts that it runs, and what the documents say about both.
 
 #![cfg(test)]
 
 mod commands;
+mod demo;
+mod documents;
 mod scripts;

@@ -6,8 +6,10 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path as FilePath;
 
 use super::closest;
+use super::paths::inside_chroot;
 use super::settings::{self, Kind, Settings};
 use super::tree::{Config, Dir, Handler, Host, Proxy, Route, Server, Target};
 use crate::route::Path;
@@ -334,9 +336,28 @@ impl Checker {
         for (h, host) in server.hosts.iter().enumerate() {
             for (r, route) in host.routes.iter().enumerate() {
                 if seen.insert(&route.target) {
-                    self.target(&Place::Target(s, h, r), &route.target);
+                    let place = Place::Target(s, h, r);
+                    self.target(&place, &route.target);
+                    if let Target::Dir(dir) = &route.target {
+                        self.exposure(&place, server, dir);
+                    }
                 }
             }
+        }
+    }
+
+    /// A directory must not publish the server's own files (the manual, section 4.9).
+    fn exposure(&mut self, place: &Place, server: &Server, dir: &Dir) {
+        let base = inside_chroot(&dir.base);
+        let private =
+            [("access_log", &server.access_log), ("error_log", &server.error_log), ("pid_file", &server.pid_file)];
+        let exposed = private.into_iter().find(|(_, path)| inside_chroot(path).starts_with(&base));
+        if !dir.base.is_empty() && base == FilePath::new(".") {
+            let message = format!("the base `{}` is the whole chroot, with the database and the logs in it", dir.base);
+            *self.error(place, "base", message) = Some("put what is to be served into a folder of its own".into());
+        } else if let Some((field, path)) = exposed {
+            let message = format!("the base `{}` would publish the server's {field} `{path}`", dir.base);
+            *self.error(place, "base", message) = Some("put what is to be served into a folder of its own".into());
         }
     }
 
@@ -595,6 +616,12 @@ mod tests {
     fn targets() {
         expect_target(0, Target::Dir(Dir::default()), "base", "`base` is missing");
         expect_target(0, Target::Dir(Dir { base: "../x".into(), ..Dir::default() }), "base", "`..`");
+        let base = |base: &str| Target::Dir(Dir { base: base.into(), ..Dir::default() });
+        for path in ["/", ".", "./"] {
+            expect_target(0, base(path), "base", "the whole chroot");
+        }
+        expect_target(0, base("logs"), "base", "would publish the server's access_log");
+        expect_target(0, base("/run/"), "base", "would publish the server's pid_file");
         expect_target(3, Target::Proxy(Proxy { addr: "http://x".into(), port: 80 }), "addr", "not a host name");
         let handler = |change: fn(&mut Handler)| {
             let Target::Handler(mut handler) = sound().servers[0].hosts[0].routes[1].target.clone() else { panic!() };

@@ -60,23 +60,26 @@ pub const KNOWN: &[Known] = &[
     number("limits.buffer_size", 16 * 1024, 1024, 1024 * 1024),
     no_effect("limits.client_read_retries", LATER),
     no_effect("limits.connection_stack_size", COROUTINES),
+    number("limits.connections", 0, 0, 1 << 30),
+    number("limits.connections_per_address", 0, 0, 1 << 30),
     number("limits.content_length", 20 * 1024, 0, 1 << 30),
     no_effect("limits.dir_max_path", "paths may be as long as limits.url_path allows"),
     no_effect("limits.dir_send_buffer", "the kernel sends files"),
     no_effect("limits.fdtask_stack", COROUTINES),
+    number("limits.file_cache", 16 * 1024 * 1024, 0, 1 << 30),
     number("limits.handler_queue", 1000, 1, 1_000_000),
     no_effect("limits.handler_stack", COROUTINES),
     number("limits.handler_targets", 128, 1, 65_536),
     number("limits.header_count", 128, 8, 1280),
     no_effect("limits.host_name", "host names are bounded by limits.buffer_size"),
-    no_effect("limits.kill_limit", LATER),
+    number("limits.kill_limit", 2, 1, 3),
     no_effect("limits.mime_ext_len", "extensions may have any length"),
-    no_effect("limits.min_ping", LATER),
-    no_effect("limits.min_read_rate", LATER),
-    no_effect("limits.min_write_rate", LATER),
+    number("limits.min_ping", 120, 0, 1_000_000),
+    number("limits.min_read_rate", 300, 0, 1 << 30),
+    number("limits.min_write_rate", 300, 0, 1 << 30),
     no_effect("limits.proxy_read_retries", LATER),
     no_effect("limits.proxy_read_retry_warn", LATER),
-    no_effect("limits.tick_timer", LATER),
+    number("limits.tick_timer", 10, 1, 3600),
     number("limits.url_path", 256, 16, 64 * 1024),
     number("no_clobber_xff", 0, 0, 1),
     no_effect("request.relaxed", LATER),
@@ -144,14 +147,30 @@ pub struct Settings {
     pub handler_wait: Duration,
     /// `limits.buffer_size`, bytes: the longest request head.
     pub buffer_size: usize,
+    /// `limits.connections`: how many there may be at a time; 0 is as many as there are file descriptors for.
+    pub connections: usize,
+    /// `limits.connections_per_address`: how many one client address may have; 0 is no limit.
+    pub connections_per_address: usize,
     /// `limits.content_length`, bytes: the longest request body.
     pub content_length: u64,
+    /// `limits.file_cache`, bytes: how much each worker keeps of small files.
+    pub file_cache: usize,
     /// `limits.handler_queue`: how many messages wait for a handler to connect.
     pub handler_queue: usize,
     /// `limits.handler_targets`: how many connections one reply may address.
     pub handler_targets: usize,
     /// `limits.header_count`: how many headers a request may have.
     pub header_count: usize,
+    /// `limits.kill_limit`: how many of the next three must be exceeded before a connection is dropped.
+    pub kill_limit: usize,
+    /// `limits.min_ping`, seconds: how long a connection may be silent; 0 is for ever.
+    pub min_ping: Duration,
+    /// `limits.min_read_rate`, bytes per second: how fast a client has to send a request; 0 is any rate.
+    pub min_read_rate: u64,
+    /// `limits.min_write_rate`, bytes per second: how fast a client has to take an answer; 0 is any rate.
+    pub min_write_rate: u64,
+    /// `limits.tick_timer`, seconds: how often connections are looked at.
+    pub tick_timer: Duration,
     /// `limits.url_path`, bytes: the longest path, without its query.
     pub url_path: usize,
     /// `no_clobber_xff`: whether a client's X-Forwarded-For is passed on.
@@ -183,10 +202,18 @@ impl Settings {
             no_access_log: number("disable.access_logging") == 1,
             handler_wait: Duration::from_secs(number("handler.wait")),
             buffer_size: size("limits.buffer_size"),
+            connections: size("limits.connections"),
+            connections_per_address: size("limits.connections_per_address"),
             content_length: number("limits.content_length"),
+            file_cache: size("limits.file_cache"),
             handler_queue: size("limits.handler_queue"),
             handler_targets: size("limits.handler_targets"),
             header_count: size("limits.header_count"),
+            kill_limit: size("limits.kill_limit"),
+            min_ping: Duration::from_secs(number("limits.min_ping")),
+            min_read_rate: number("limits.min_read_rate"),
+            min_write_rate: number("limits.min_write_rate"),
+            tick_timer: Duration::from_secs(number("limits.tick_timer")),
             url_path: size("limits.url_path"),
             no_clobber_xff: number("no_clobber_xff") == 1,
             daemonize: number("server.daemonize") == 1,

@@ -18,7 +18,7 @@ pub(crate) struct Answer {
 impl Answer {
     /// Starts with the status line and `Date` (RFC 9110, section 6.6.1).
     pub(crate) fn new(status: u16, date: &str) -> Self {
-        let mut head = String::with_capacity(256);
+        let mut head = String::with_capacity(512);
         let reason = reason(status);
         write!(head, "HTTP/1.1 {status} {reason}\r\nDate: {date}\r\n").expect("a String takes everything");
         Self { status, head }
@@ -27,6 +27,12 @@ impl Answer {
     /// Adds a header; the value must have no line ends.
     pub(crate) fn header(mut self, name: &str, value: impl std::fmt::Display) -> Self {
         write!(self.head, "{name}: {value}\r\n").expect("a String takes everything");
+        self
+    }
+
+    /// Adds whole header lines, with their line ends.
+    pub(crate) fn lines(mut self, lines: &str) -> Self {
+        self.head.push_str(lines);
         self
     }
 

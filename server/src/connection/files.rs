@@ -1,67 +1,160 @@
-//! Files on their way to the client.
+//! Files on their way to the client: whole, in parts, or not at all (RFC 9110, sections 13 and 14).
+
+use std::fmt::Write;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
 
 use super::answer::Answer;
 use super::request::Request;
 use super::{Connection, Outcome};
 use crate::site::Site;
-use crate::target::directory::{self, Directory, Served};
-
-/// Files up to this size are written together with their head.
-const SMALL_FILE: u64 = 64 * 1024;
+use crate::target::directory::cache::Lookup;
+use crate::target::directory::conditions::{Conditions, Verdict};
+use crate::target::directory::encoding::Accepted;
+use crate::target::directory::range::{self, Wanted};
+use crate::target::directory::served::{Body, Served};
+use crate::target::directory::{Directory, Found};
 
 impl Connection {
-    pub(super) async fn file(&mut self, request: &Request, site: &Site, directory: &Directory, rest: &[u8]) -> Outcome {
+    /// Answers from a directory; `rest` is the path behind the route's prefix.
+    pub(super) async fn file(
+        &mut self,
+        request: &Request,
+        site: &Site,
+        directory: &Arc<Directory>,
+        rest: &[u8],
+    ) -> Outcome {
         if !matches!(request.method(), b"GET" | b"HEAD") {
             return self.error(request, 405).await;
         }
-        let served = match directory.find(rest) {
-            Ok(directory::Found::File(served)) => served,
-            Ok(directory::Found::Slash) => return self.redirect_to_slash(request).await,
-            Ok(directory::Found::Nothing) => return self.error(request, 404).await,
-            Ok(directory::Found::Forbidden) => return self.error(request, 403).await,
-            Ok(directory::Found::Malformed) => return self.error(request, 400).await,
+        let accepted = Accepted::parse(request.header("accept-encoding"));
+        let mimetype = |extension: &str| site.mimetype(extension).map(str::to_owned);
+        let limit = site.settings.file_cache;
+        match self.worker.files().find(directory, rest, accepted, limit, mimetype) {
+            Ok(Lookup::Served(served)) => self.answer_with(request, &served).await,
+            Ok(Lookup::Not(Found::Slash)) => self.redirect_to_slash(request).await,
+            Ok(Lookup::Not(Found::Forbidden)) => self.error(request, 403).await,
+            Ok(Lookup::Not(Found::Malformed)) => self.error(request, 400).await,
+            Ok(Lookup::Not(Found::Nothing | Found::File(_))) => self.error(request, 404).await,
             Err(error) => {
                 tracing::error!("cannot serve `{}`: {error}", request.path().escape_ascii());
-                return self.error(request, 500).await;
+                self.error(request, 500).await
             }
-        };
-        let unchanged = served.is_unchanged(request.header("if-none-match"), request.header("if-modified-since"));
-        let mut answer = self
-            .answer(if unchanged { 304 } else { 200 })
-            .header("Last-Modified", httpdate::fmt_http_date(served.modified))
-            .header("ETag", &served.etag);
-        if !directory.cache_ttl.is_zero() {
-            answer = answer.header("Cache-Control", format_args!("max-age={}", directory.cache_ttl.as_secs()));
         }
-        if unchanged {
-            return self.send(request, answer, b"").await;
-        }
-        let fallback = match directory.default_ctype.as_str() {
-            "" => "application/octet-stream",
-            default => default,
-        };
-        let answer = answer
-            .header("Content-Type", site.mimetype(&served.extension).unwrap_or(fallback))
-            .header("Content-Length", served.size);
-        self.send_file(request, answer, &served).await
     }
 
-    async fn send_file(&mut self, request: &Request, answer: Answer, served: &Served) -> Outcome {
+    async fn answer_with(&mut self, request: &Request, served: &Served) -> Outcome {
+        match Conditions::read(request.headers()).evaluate(served.to_validators()) {
+            Verdict::Failed => self.error(request, 412).await,
+            Verdict::NotModified => {
+                let answer = self.answer(304).lines(&served.validators);
+                self.send(request, answer, b"").await
+            }
+            // A Range counts for GET only.
+            Verdict::Send { ranges } if ranges && !request.is_head() => {
+                match range::parse(request.header("range"), served.size) {
+                    Wanted::Whole => self.whole(request, served).await,
+                    Wanted::Nothing => self.out_of_range(request, served.size).await,
+                    Wanted::Parts(parts) => match &parts[..] {
+                        [part] => self.part(request, served, part.clone()).await,
+                        parts => self.parts(request, served, parts).await,
+                    },
+                }
+            }
+            Verdict::Send { .. } => self.whole(request, served).await,
+        }
+    }
+
+    async fn whole(&mut self, request: &Request, served: &Served) -> Outcome {
+        let answer = self.about(200, served).header("Content-Length", served.size);
+        let answer = answer.header("Content-Type", &served.mimetype);
         if request.is_head() {
             return self.send(request, answer, b"").await;
         }
-        let sent = if served.size <= SMALL_FILE {
-            self.stream.write_with_file(answer.finish(request.persistence()), served).await
-        } else {
-            self.stream.write_and_send_file(&answer.finish(request.persistence()), served).await
-        };
-        match sent {
-            Ok(()) => Outcome::new(200, served.size, request.head.keep_alive),
-            Err(error) => {
-                // The client left, or the file became shorter; either way the promised length can't be kept.
-                tracing::debug!("cannot send `{}`: {error}", request.path().escape_ascii());
-                Outcome::new(200, 0, false)
+        let head = answer.finish(request.persistence());
+        let sent = self.send_piece(&head, served, 0..served.size).await;
+        outcome(request, 200, served.size, sent)
+    }
+
+    async fn part(&mut self, request: &Request, served: &Served, part: Range<u64>) -> Outcome {
+        let length = part.end - part.start;
+        let answer = self.about(206, served).header("Content-Type", &served.mimetype);
+        let answer = answer.header("Content-Range", content_range(&part, served.size));
+        let head = answer.header("Content-Length", length).finish(request.persistence());
+        let sent = self.send_piece(&head, served, part).await;
+        outcome(request, 206, length, sent)
+    }
+
+    /// Several parts as `multipart/byteranges` (RFC 9110, section 14.6).
+    async fn parts(&mut self, request: &Request, served: &Served, parts: &[Range<u64>]) -> Outcome {
+        let boundary = boundary();
+        let headers: Vec<String> = parts.iter().map(|part| part_header(&boundary, served, part)).collect();
+        let end = format!("\r\n--{boundary}--\r\n");
+        let framing = headers.iter().map(String::len).sum::<usize>() + end.len();
+        let length = framing as u64 + parts.iter().map(|part| part.end - part.start).sum::<u64>();
+        let answer = self.about(206, served).header("Content-Length", length);
+        let answer = answer.header("Content-Type", format_args!("multipart/byteranges; boundary={boundary}"));
+        let mut head = answer.finish(request.persistence());
+        let mut sent = Ok(());
+        for (header, part) in headers.into_iter().zip(parts) {
+            head.extend_from_slice(header.as_bytes());
+            if sent.is_ok() {
+                sent = self.send_piece(&head, served, part.clone()).await;
             }
+            head.clear();
+        }
+        if sent.is_ok() {
+            sent = self.stream.write_all(end.as_bytes()).await;
+        }
+        outcome(request, 206, length, sent)
+    }
+
+    async fn out_of_range(&mut self, request: &Request, size: u64) -> Outcome {
+        let answer = self.answer(416).header("Content-Range", format_args!("bytes */{size}"));
+        self.send_error(request, answer).await
+    }
+
+    /// The head of an answer that has the file, or a part of it, in it.
+    fn about(&self, status: u16, served: &Served) -> Answer {
+        self.answer(status).lines(&served.validators).lines(&served.entity)
+    }
+
+    /// Writes `head` and then a part of a file.
+    async fn send_piece(&mut self, head: &[u8], served: &Served, part: Range<u64>) -> io::Result<()> {
+        match &served.body {
+            Body::Disk(file) => self.stream.write_and_send_file(head, file, part).await,
+            Body::Memory(bytes) => {
+                let within = |at: u64| usize::try_from(at).expect("a part lies within the file");
+                self.stream.write_both(head, &bytes[within(part.start)..within(part.end)]).await
+            }
+        }
+    }
+}
+
+fn content_range(part: &Range<u64>, size: u64) -> String {
+    format!("bytes {}-{}/{size}", part.start, part.end - 1)
+}
+
+fn part_header(boundary: &str, served: &Served, part: &Range<u64>) -> String {
+    let mut header = format!("\r\n--{boundary}\r\nContent-Type: {}\r\n", served.mimetype);
+    write!(header, "Content-Range: {}\r\n\r\n", content_range(part, served.size)).expect("a String takes everything");
+    header
+}
+
+/// A line that nobody can have put into a file.
+fn boundary() -> String {
+    format!("{:016x}{:016x}", RandomState::new().hash_one(0), RandomState::new().hash_one(1))
+}
+
+fn outcome(request: &Request, status: u16, bytes: u64, sent: io::Result<()>) -> Outcome {
+    match sent {
+        Ok(()) => Outcome::new(status, bytes, request.head.keep_alive),
+        Err(error) => {
+            // The client left, or the file became shorter; either way the promised length can't be kept.
+            tracing::debug!("cannot send `{}`: {error}", request.path().escape_ascii());
+            Outcome::new(status, 0, false)
         }
     }
 }

@@ -13,8 +13,10 @@ mod request;
 mod respond;
 mod stream;
 mod track;
+mod vitals;
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -22,34 +24,35 @@ use mongrel2::route::Found;
 use tokio::net::TcpStream;
 
 pub(crate) use line::Line;
+pub(crate) use vitals::{Phase, Vitals};
 
 use self::head::Framing;
 use self::request::{Refusal, Request};
 use self::stream::Stream;
+use crate::addresses::Counted;
 use crate::log::{Access, Asked};
 use crate::site::{Host, Site};
 use crate::target::Target;
 use crate::worker::{Item, Worker};
 
-/// Serves a connection to its end.
-pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, worker: Rc<Worker>) {
-    let mut connection = Connection { stream: Stream::new(stream), peer, worker, line: None };
-    connection.worker.opened();
-    while connection.has_request().await {
-        // In a box of its own, so that an idle connection is small.
-        if let After::Close = Box::pin(connection.exchanges()).await {
-            break;
-        }
-    }
+/// A connection that has just come.
+pub(crate) struct Accepted {
+    pub(crate) stream: TcpStream,
+    pub(crate) peer: SocketAddr,
+    pub(crate) counted: Option<Counted>,
 }
 
 /// A client's connection.
-struct Connection {
+pub(crate) struct Connection {
     stream: Stream,
     peer: SocketAddr,
     worker: Rc<Worker>,
+    /// The connection's place among those of the worker.
+    key: usize,
     /// The connection's place in the registry, once a handler knows of it.
     line: Option<Rc<Line>>,
+    /// Keeps the connection counted as one of its address.
+    _counted: Option<Box<Counted>>,
 }
 
 /// What becomes of a connection behind an answer.
@@ -64,36 +67,42 @@ impl Drop for Connection {
         if let Some(line) = &self.line {
             self.worker.unregister(line);
         }
-        self.worker.closed();
+        self.worker.closed(self.key);
     }
 }
 
 impl Connection {
+    /// Makes a connection of a worker's, with its place among the others.
+    pub(crate) fn new(accepted: Accepted, worker: Rc<Worker>, key: usize, vitals: Rc<Vitals>) -> Self {
+        let Accepted { stream, peer, counted } = accepted;
+        Self { stream: Stream::new(stream, vitals), peer, worker, key, line: None, _counted: counted.map(Box::new) }
+    }
+
+    /// Serves the connection to its end.
+    pub(crate) async fn serve(mut self) {
+        while self.has_request().await {
+            if let After::Close = self.active().await {
+                break;
+            }
+        }
+    }
+
+    /// [`exchanges`](Self::exchanges) in a box of its own, so that an idle connection is small.
+    fn active(&mut self) -> Pin<Box<dyn Future<Output = After> + '_>> {
+        Box::pin(self.exchanges())
+    }
+
     /// Waits for the first byte of a request; gives whether one came.
+    ///
+    /// Most connections spend most of their time here, so that this future is kept small.
     async fn has_request(&mut self) -> bool {
         if self.worker.is_draining() {
             return false;
         }
-        let line = self.line.clone();
-        let unexpected = async {
-            match &line {
-                Some(line) => line.changed().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            () = unexpected => match line.and_then(|line| line.pop()) {
-                Some(Item::Bytes(_)) => {
-                    tracing::warn!("a handler replied to a connection that had no request open; it was closed");
-                    false
-                }
-                Some(Item::Close) => false,
-                // A request that has been answered after all.
-                Some(Item::Unanswered) | None => true,
-            },
-            readable = self.stream.readable() => readable,
-            () = self.worker.draining() => false,
+        self.stream.vitals().rest();
+        match &self.line {
+            None => self.stream.readable().await,
+            Some(line) => quiet(Rc::clone(line), &self.stream).await,
         }
     }
 
@@ -173,6 +182,25 @@ fn asked<'a>(request: &'a Request, site: &Site) -> Asked<'a> {
         referer: header("referer"),
         user_agent: header("user-agent"),
     }
+}
+
+/// Waits for a request on a connection that handlers know; gives whether the connection goes on.
+fn quiet(line: Rc<Line>, stream: &Stream) -> Pin<Box<dyn Future<Output = bool> + '_>> {
+    Box::pin(async move {
+        tokio::select! {
+            biased;
+            () = line.changed() => match line.pop() {
+                Some(Item::Bytes(_)) => {
+                    tracing::warn!("a handler replied to connection {} when it had no request open; it was closed", line.id());
+                    false
+                }
+                Some(Item::Close) => false,
+                // A request that has been answered after all.
+                Some(Item::Unanswered) | None => true,
+            },
+            readable = stream.readable() => readable,
+        }
+    })
 }
 
 /// What came of a request.

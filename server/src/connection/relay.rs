@@ -8,6 +8,7 @@ use mongrel2::wire::request::Headers;
 use super::line::Line;
 use super::request::Request;
 use super::track::Tracker;
+use super::vitals::Phase;
 use super::{Connection, Outcome};
 use crate::site::Site;
 use crate::target::handler::Handler;
@@ -54,6 +55,7 @@ impl Connection {
     async fn relay(&mut self, request: &Request, line: &Line) -> Outcome {
         let mut tracker = Tracker::new(request.is_head());
         loop {
+            self.stream.vitals().enter(Phase::Waiting);
             match line.pop() {
                 Some(Item::Bytes(bytes)) => {
                     let used = tracker.feed(&bytes);

@@ -29,13 +29,19 @@ impl Connection {
     }
 
     pub(super) async fn error(&mut self, request: &Request, status: u16) -> Outcome {
-        let page = error_page(status);
-        let mut answer = self.answer(status).header("Content-Type", "text/html").header("Content-Length", page.len());
-        match status {
-            405 => answer = answer.header("Allow", "GET, HEAD"),
-            503 => answer = answer.header("Retry-After", 10),
-            _ => {}
-        }
+        let answer = self.answer(status);
+        let answer = match status {
+            405 => answer.header("Allow", "GET, HEAD"),
+            503 => answer.header("Retry-After", 10),
+            _ => answer,
+        };
+        self.send_error(request, answer).await
+    }
+
+    /// Adds the page of an error and sends it.
+    pub(super) async fn send_error(&mut self, request: &Request, answer: Answer) -> Outcome {
+        let page = error_page(answer.status);
+        let answer = answer.header("Content-Type", "text/html").header("Content-Length", page.len());
         self.send(request, answer, page.as_bytes()).await
     }
 

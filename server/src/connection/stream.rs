@@ -1,16 +1,20 @@
 //! The socket of a connection and the bytes that have come but haven't been looked at.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, IoSlice};
+use std::ops::Range;
+use std::rc::Rc;
 use std::time::Duration;
 
 use mongrel2::config::Settings;
+use rustix::net::SendFlags;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use super::chunked::{Decoder, Step};
 use super::head::{self, Framing, Parsed};
 use super::request::{Refusal, Request};
-use crate::target::directory::Served;
+use super::vitals::{Phase, Vitals};
 
 /// How much is read at once into a body.
 const PIECE: usize = 64 * 1024;
@@ -21,6 +25,7 @@ const FILE_PIECE: usize = 1024 * 1024;
 /// A client's socket.
 pub(super) struct Stream {
     socket: TcpStream,
+    vitals: Rc<Vitals>,
     /// Bytes behind the last request.
     rest: Vec<u8>,
     /// Whether bytes wait in the kernel that tokio has been told to forget.
@@ -30,10 +35,15 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(socket: TcpStream) -> Self {
+    pub(super) fn new(socket: TcpStream, vitals: Rc<Vitals>) -> Self {
         // It only costs speed if this fails.
         let _ = socket.set_nodelay(true);
-        Self { socket, rest: Vec::new(), unread: false, probed: false }
+        Self { socket, vitals, rest: Vec::new(), unread: false, probed: false }
+    }
+
+    /// How the connection is doing.
+    pub(super) fn vitals(&self) -> &Vitals {
+        &self.vitals
     }
 
     /// Whether bytes behind the last request are there.
@@ -128,11 +138,19 @@ impl Stream {
                 Err(_) => return Err(Refusal::Gone),
             }
         }
+        let mut waited = false;
         loop {
             match self.try_read(buffer) {
                 Ok(0) => return Err(Refusal::Gone),
-                Ok(_) => return Ok(()),
+                Ok(size) => {
+                    if waited {
+                        self.vitals.moved(size);
+                    }
+                    return Ok(());
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    waited = true;
+                    self.vitals.enter(Phase::Reading);
                     self.socket.readable().await.map_err(|_| Refusal::Gone)?;
                 }
                 Err(_) => return Err(Refusal::Gone),
@@ -185,42 +203,65 @@ impl Stream {
     }
 
     pub(super) async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
+        let mut waited = false;
         while !bytes.is_empty() {
             match self.socket.try_write(bytes) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => bytes = &bytes[written..],
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.socket.writable().await?,
+                Ok(written) => {
+                    if waited {
+                        self.vitals.moved(written);
+                    }
+                    bytes = &bytes[written..];
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    waited = true;
+                    self.vitals.enter(Phase::Writing);
+                    self.socket.writable().await?;
+                }
                 Err(error) => return Err(error),
             }
         }
         Ok(())
     }
 
-    /// Writes a head and a small file at once.
-    pub(super) async fn write_with_file(&self, mut head: Vec<u8>, served: &Served) -> io::Result<()> {
-        let size = usize::try_from(served.size).map_err(io::Error::other)?;
-        let end = head.len() + size;
-        head.reserve_exact(size);
-        while head.len() < end {
-            let room = rustix::buffer::spare_capacity(&mut head);
-            if rustix::io::read(&served.file, room)? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+    /// Writes two pieces, in one system call if the client takes them.
+    pub(super) async fn write_both(&self, first: &[u8], second: &[u8]) -> io::Result<()> {
+        match self.socket.try_write_vectored(&[IoSlice::new(first), IoSlice::new(second)]) {
+            Ok(written) if written >= first.len() => self.write_all(&second[written - first.len()..]).await,
+            Ok(written) => {
+                self.write_all(&first[written..]).await?;
+                self.write_all(second).await
             }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.write_all(first).await?;
+                self.write_all(second).await
+            }
+            Err(error) => Err(error),
         }
-        // A file that grew meanwhile is sent as it was.
-        self.write_all(&head[..end]).await
     }
 
-    /// Writes a head, and lets the kernel send a large file.
-    pub(super) async fn write_and_send_file(&self, head: &[u8], served: &Served) -> io::Result<()> {
-        self.write_all(head).await?;
-        let (mut offset, end) = (0, served.size);
-        while offset < end {
-            let piece = usize::try_from(end - offset).unwrap_or(FILE_PIECE).min(FILE_PIECE);
-            let send = || Ok(rustix::fs::sendfile(&self.socket, &served.file, Some(&mut offset), piece)?);
-            if self.socket.async_io(Interest::WRITABLE, send).await? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+    /// Writes a head, and lets the kernel send a part of a file behind it.
+    pub(super) async fn write_and_send_file(&self, head: &[u8], file: &File, part: Range<u64>) -> io::Result<()> {
+        self.vitals.enter(Phase::Writing);
+        self.write_more(head).await?;
+        let mut offset = part.start;
+        while offset < part.end {
+            let piece = usize::try_from(part.end - offset).unwrap_or(FILE_PIECE).min(FILE_PIECE);
+            let send = || Ok(rustix::fs::sendfile(&self.socket, file, Some(&mut offset), piece)?);
+            match self.socket.async_io(Interest::WRITABLE, send).await? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                sent => self.vitals.moved(sent),
             }
+        }
+        Ok(())
+    }
+
+    /// Writes bytes that others follow at once, so that the kernel may put them into one packet.
+    async fn write_more(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let send = || Ok(rustix::net::send(&self.socket, bytes, SendFlags::MORE | SendFlags::NOSIGNAL)?);
+            let written = self.socket.async_io(Interest::WRITABLE, send).await?;
+            bytes = &bytes[written..];
         }
         Ok(())
     }

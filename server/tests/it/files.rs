@@ -148,3 +148,95 @@ fn a_file_that_may_not_be_read_is_forbidden() {
     let expected = if fs::read(&path).is_ok() { 200 } else { 403 };
     assert_eq!(running.get("/sub/").status, expected);
 }
+
+fn ask(running: &Running, headers: &str) -> crate::harness::Answer {
+    running.ask(format!("GET /digits HTTP/1.1\r\nHost: x\r\n{headers}\r\n\r\n"))
+}
+
+#[test]
+fn parts_of_files_small_and_large() {
+    let large: String = (0..50_000).map(|number| format!("{number:010}")).collect();
+    for content in ["0123456789", large.as_str()] {
+        let running = Site::new().files("/").file("static/digits", content).start();
+        let size = content.len();
+        let etag = running.get("/digits").header("etag").unwrap().to_owned();
+        for (headers, range) in [
+            ("Range: bytes=2-4".to_owned(), 2..5),
+            ("Range: bytes=7-".into(), 7..size),
+            ("Range: bytes=-3".into(), size - 3..size),
+            (format!("Range: bytes=0-0\r\nIf-Range: {etag}"), 0..1),
+        ] {
+            let answer = ask(&running, &headers);
+            assert_eq!((answer.status, answer.text().as_str()), (206, &content[range.clone()]), "{headers}");
+            let told = format!("bytes {}-{}/{size}", range.start, range.end - 1);
+            assert_eq!(answer.header("content-range"), Some(told.as_str()));
+        }
+        for headers in ["Range: bytes=2-4\r\nIf-Range: \"old\"", "Range: lines=2-4", "Range: bytes=4-2"] {
+            let answer = ask(&running, headers);
+            assert_eq!((answer.status, answer.body.len()), (200, size), "{headers}");
+        }
+        let answer = ask(&running, "Range: bytes=99999999-");
+        assert_eq!((answer.status, answer.header("content-range")), (416, Some(format!("bytes */{size}").as_str())));
+    }
+}
+
+#[test]
+fn several_parts_come_as_multipart() {
+    let running = Site::new().files("/").file("static/digits", "0123456789").start();
+    let answer = ask(&running, "Range: bytes=0-1, -2");
+    let boundary = answer.header("content-type").unwrap().strip_prefix("multipart/byteranges; boundary=").unwrap();
+    let part = |range: &str, data: &str| {
+        format!("\r\n--{boundary}\r\nContent-Type: text/plain\r\nContent-Range: bytes {range}/10\r\n\r\n{data}")
+    };
+    let expected = part("0-1", "01") + &part("8-9", "89") + &format!("\r\n--{boundary}--\r\n");
+    assert_eq!((answer.status, answer.text()), (206, expected));
+}
+
+#[test]
+fn preconditions_that_fail() {
+    let running = start();
+    for condition in ["If-Match: \"x\"", "If-Unmodified-Since: Sun, 06 Nov 1994 08:49:37 GMT"] {
+        let answer = running.ask(format!("GET / HTTP/1.1\r\nHost: x\r\n{condition}\r\n\r\n"));
+        assert_eq!(answer.status, 412, "{condition}");
+    }
+}
+
+#[test]
+fn compressed_neighbours_go_to_who_accepts_them() {
+    let running = Site::new()
+        .files("/")
+        .file("static/style.css", "plain")
+        .file("static/style.css.gz", "gzip")
+        .file("static/style.css.br", "brotli")
+        .start();
+    let mut etags = std::collections::BTreeSet::new();
+    for (accepted, encoding, body) in
+        [("br, gzip", Some("br"), "brotli"), ("gzip", Some("gzip"), "gzip"), ("identity", None, "plain")]
+    {
+        let answer = running.ask(format!("GET /style.css HTTP/1.1\r\nHost: x\r\nAccept-Encoding: {accepted}\r\n\r\n"));
+        assert_eq!((answer.header("content-encoding"), answer.text().as_str()), (encoding, body));
+        assert_eq!(answer.header("content-type"), Some("text/css"));
+        assert_eq!(answer.header("vary"), Some("Accept-Encoding"));
+        etags.insert(answer.header("etag").unwrap().to_owned());
+    }
+    assert_eq!(etags.len(), 3, "each has an entity tag of its own");
+}
+
+#[test]
+fn a_write_is_seen_by_the_next_request() {
+    let running = start();
+    for round in 0..300 {
+        let content = format!("{:03}", round);
+        fs::write(running.site.path().join("static/index.html"), &content).unwrap();
+        assert_eq!(running.get("/").text(), content);
+    }
+}
+
+#[test]
+fn a_directory_that_goes_away_is_not_found_and_the_server_goes_on() {
+    let running = start();
+    fs::rename(running.site.path().join("static"), running.site.path().join("elsewhere")).unwrap();
+    assert_eq!(running.get("/").status, 404);
+    fs::rename(running.site.path().join("elsewhere"), running.site.path().join("static")).unwrap();
+    assert_eq!(running.get("/").status, 200);
+}

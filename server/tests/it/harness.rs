@@ -98,7 +98,7 @@ impl Site {
         self.save();
         let process = Process::start(self.command().stdout(std::process::Stdio::null()));
         process.wait_for_stderr("listens on");
-        Running { site: self, process, reloads: 0 }
+        Running::of(self, process)
     }
 }
 
@@ -123,6 +123,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// A server that was started in another way.
+    pub(crate) fn of(site: Site, process: Process) -> Self {
+        Self { site, process, reloads: 0 }
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         let server = &self.site.config.servers[0];
         SocketAddr::new(server.bind_addr.parse().unwrap(), u16::try_from(server.port).unwrap())
@@ -205,13 +210,49 @@ impl Answer {
 
 impl Client {
     pub(crate) fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
+        Self::new(TcpStream::connect(address).unwrap())
+    }
+
+    /// Connects from another address of this machine.
+    pub(crate) fn connect_from(from: [u8; 4], to: SocketAddr) -> Self {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((from, 0)).into()).unwrap();
+        socket.connect(&to.into()).unwrap();
+        Self::new(socket.into())
+    }
+
+    fn new(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(wait::DEADLINE)).unwrap();
         Self { stream, bytes: Vec::new() }
     }
 
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// Sends, if the server still listens.
+    pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        self.stream.write_all(bytes.as_ref()).is_ok()
+    }
+
+    /// Whether bytes are there without waiting for them.
+    pub(crate) fn has_bytes_now(&self) -> bool {
+        self.peek_now().is_ok_and(|size| size > 0)
+    }
+
+    /// Whether the server has closed the connection already.
+    pub(crate) fn is_closed_now(&self) -> bool {
+        match self.peek_now() {
+            Ok(size) => size == 0,
+            Err(error) => error.kind() != ErrorKind::WouldBlock,
+        }
+    }
+
+    fn peek_now(&self) -> std::io::Result<usize> {
+        self.stream.set_nonblocking(true).unwrap();
+        let result = self.stream.peek(&mut [0]);
+        self.stream.set_nonblocking(false).unwrap();
+        result
     }
 
     /// Closes the sending half.

@@ -6,6 +6,7 @@ mod files;
 mod handlers;
 mod harness;
 mod http;
+mod limits;
 mod logs;
 mod recorded;
 mod reload;

@@ -50,7 +50,7 @@ impl Dispatch {
 
     /// Queues the notice that connection `id` is gone.
     pub(crate) fn disconnect(&self, id: u64) {
-        self.outlet.notice(id, request::render_disconnect(self.protocol, &self.send_ident, id));
+        self.outlet.notice(id, &self.send_ident, request::render_disconnect(self.protocol, &self.send_ident, id));
     }
 }
 

@@ -29,24 +29,31 @@ pub(crate) struct Outlet {
 #[derive(Debug)]
 struct Parcel {
     id: u64,
-    /// When a request came; a notice has no client that waits.
-    since: Option<Instant>,
+    kind: Kind,
     message: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// A request, which came then: a client waits.
+    Request(Instant),
+    /// A notice to the handler of that name; nobody waits.
+    Notice(String),
 }
 
 impl Outlet {
     /// Makes an outlet whose queue holds that many messages, and the task that sends them.
-    pub(super) fn new(socket: zmq::Socket, queue: usize, wait: Duration) -> (Self, Sending) {
+    pub(super) fn new(socket: zmq::Socket, queue: usize) -> (Self, Sending) {
         let (sender, parcels) = mpsc::channel(queue);
-        (Self { queue: sender }, Sending { socket, parcels, wait })
+        (Self { queue: sender }, Sending { socket, parcels })
     }
 
     pub(super) fn request(&self, id: u64, message: Vec<u8>) -> Result<(), Busy> {
-        self.queue.try_send(Parcel { id, since: Some(Instant::now()), message }).map_err(|_| Busy)
+        self.queue.try_send(Parcel { id, kind: Kind::Request(Instant::now()), message }).map_err(|_| Busy)
     }
 
-    pub(super) fn notice(&self, id: u64, message: Vec<u8>) {
-        if self.queue.try_send(Parcel { id, since: None, message }).is_err() {
+    pub(super) fn notice(&self, id: u64, ident: &str, message: Vec<u8>) {
+        if self.queue.try_send(Parcel { id, kind: Kind::Notice(ident.to_owned()), message }).is_err() {
             tracing::warn!("a notice that connection {id} is gone was dropped: the handler takes no messages");
         }
     }
@@ -56,12 +63,11 @@ impl Outlet {
 pub(crate) struct Sending {
     socket: zmq::Socket,
     parcels: mpsc::Receiver<Parcel>,
-    wait: Duration,
 }
 
 impl Sending {
     pub(super) async fn run(self, worker: Rc<Worker>) {
-        let Self { socket, mut parcels, wait } = self;
+        let Self { socket, mut parcels } = self;
         let mut socket = match Pollable::new(socket) {
             Ok(socket) => socket,
             Err(error) => return tracing::error!("cannot watch a handler socket: {error}"),
@@ -71,8 +77,11 @@ impl Sending {
         let sending = async {
             while parcels.recv_many(&mut batch, BATCH).await > 0 {
                 for parcel in batch.drain(..) {
-                    let repeated = parcel.since.is_none() && !told.first(parcel.id);
-                    if !repeated && !send(&mut socket, &parcel, wait).await && parcel.since.is_some() {
+                    let wait = worker.settings().handler_wait;
+                    if told.is_news(&parcel)
+                        && !send(&mut socket, &parcel, wait).await
+                        && matches!(parcel.kind, Kind::Request(_))
+                    {
                         worker.unanswered(parcel.id).await;
                     }
                 }
@@ -84,7 +93,7 @@ impl Sending {
         }
         // What is left are notices; whoever is there to take them gets them.
         while let Ok(parcel) = parcels.try_recv() {
-            if told.first(parcel.id) && !socket.send(&parcel.message).unwrap_or(false) {
+            if told.is_news(&parcel) && !socket.send(&parcel.message).unwrap_or(false) {
                 return;
             }
         }
@@ -93,7 +102,8 @@ impl Sending {
 
 /// Sends a message, or gives up when it has waited for too long.
 async fn send(socket: &mut Pollable, parcel: &Parcel, wait: Duration) -> bool {
-    let deadline = parcel.since.unwrap_or_else(Instant::now) + wait;
+    let since = if let Kind::Request(since) = parcel.kind { since } else { Instant::now() };
+    let deadline = since + wait;
     loop {
         match socket.send(&parcel.message) {
             Ok(true) => return true,
@@ -107,24 +117,32 @@ async fn send(socket: &mut Pollable, parcel: &Parcel, wait: Duration) -> bool {
     }
 }
 
-/// The connections whose end has been told last: some handlers answer notices, which would go on for ever.
+/// The connections whose end has been told last, and to whom: some handlers answer notices, which would go on
+/// for ever.
 #[derive(Debug, Default)]
 struct Told {
-    ids: HashSet<u64>,
-    order: VecDeque<u64>,
+    told: HashSet<(u64, String)>,
+    order: VecDeque<(u64, String)>,
 }
 
 impl Told {
-    /// Whether the id wasn't told yet.
-    fn first(&mut self, id: u64) -> bool {
-        let first = self.ids.insert(id);
+    /// Whether a message has to be sent: every request, and each notice once.
+    fn is_news(&mut self, parcel: &Parcel) -> bool {
+        match &parcel.kind {
+            Kind::Request(_) => true,
+            Kind::Notice(ident) => self.first((parcel.id, ident.clone())),
+        }
+    }
+
+    fn first(&mut self, notice: (u64, String)) -> bool {
+        let first = self.told.insert(notice.clone());
         if first {
-            self.order.push_back(id);
+            self.order.push_back(notice);
         }
         if self.order.len() > REMEMBERED
             && let Some(oldest) = self.order.pop_front()
         {
-            self.ids.remove(&oldest);
+            self.told.remove(&oldest);
         }
         first
     }
@@ -135,14 +153,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_end_is_told_once_and_not_remembered_for_ever() {
+    fn an_end_is_told_once_to_each_and_not_remembered_for_ever() {
         let mut told = Told::default();
-        assert!(told.first(1));
-        assert!(!told.first(1));
+        let mut first = |id: u64, ident: &str| told.first((id, ident.to_owned()));
+        assert!(first(1, "a"));
+        assert!(!first(1, "a"));
+        assert!(first(1, "b"));
         for id in 2..=REMEMBERED as u64 + 1 {
-            assert!(told.first(id));
+            assert!(first(id, "a"));
         }
-        assert_eq!((told.ids.len(), told.order.len()), (REMEMBERED, REMEMBERED));
-        assert!(told.first(1), "long forgotten");
+        assert!(first(1, "a"), "long forgotten");
+        assert_eq!((told.told.len(), told.order.len()), (REMEMBERED, REMEMBERED));
     }
 }

@@ -80,7 +80,7 @@ impl Sockets {
             return Ok(outlet);
         }
         let socket = self.bind(zmq::PUSH, spec)?;
-        let (outlet, task) = Outlet::new(socket, settings.handler_queue, settings.handler_wait);
+        let (outlet, task) = Outlet::new(socket, settings.handler_queue);
         let outlet = Arc::new(outlet);
         self.outlets.insert(spec.to_owned(), Arc::downgrade(&outlet));
         self.fresh.push(Socket::Sending(task));

@@ -1,5 +1,9 @@
 //! The hello handlers as real processes, one per language, against a played server.
 
+#![cfg(test)]
+
+mod deployment;
+
 use std::path::Path;
 use std::process::Command;
 

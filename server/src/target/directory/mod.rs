@@ -1,16 +1,26 @@
 //! Files below a directory (the manual, section 3.4.4).
 //!
 //! The kernel keeps every look-up below the base (openat2 with RESOLVE_BENEATH): neither `..` nor a symbolic
-//! link leads out of it.  The base itself is looked up for each request, so that a deployment may replace it.
+//! link leads out of it.  The base itself is looked up each time, so that a deployment may replace it.
+//! [`cache`] remembers what is small and hot; [`conditions`], [`range`] and [`encoding`] read what clients ask.
+
+pub(crate) mod cache;
+pub(crate) mod conditions;
+pub(crate) mod encoding;
+pub(crate) mod listing;
+pub(crate) mod range;
+pub(crate) mod served;
 
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use percent_encoding::percent_decode;
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
 use rustix::io::Errno;
+
+use self::encoding::{Accepted, Encoding};
 
 /// A directory that is served.
 #[derive(Debug)]
@@ -28,7 +38,7 @@ pub(crate) struct Directory {
 /// What a path leads to.
 #[derive(Debug)]
 pub(crate) enum Found {
-    File(Served),
+    File(Opened),
     /// A directory whose path lacks its last slash.
     Slash,
     /// Nothing that may be served.
@@ -39,17 +49,16 @@ pub(crate) enum Found {
     Malformed,
 }
 
-/// An open file and what has to be known of it.
+/// An open regular file.
 #[derive(Debug)]
-pub(crate) struct Served {
+pub(crate) struct Opened {
     pub(crate) file: File,
-    pub(crate) size: u64,
-    /// In whole seconds, as HTTP has them.
-    pub(crate) modified: SystemTime,
-    /// The entity tag, in its quotes (RFC 9110, section 8.8.3).
-    pub(crate) etag: String,
-    /// The file's extension with its dot, in lower case; empty if it has none.
-    pub(crate) extension: String,
+    /// Its path below the base, decoded; without the suffix of a compressed neighbour.
+    pub(crate) name: String,
+    /// The coding of a neighbour that was chosen in its place.
+    pub(crate) encoding: Option<Encoding>,
+    /// Whether there is a compressed neighbour at all, so that other clients may get another answer.
+    pub(crate) varies: bool,
 }
 
 impl Directory {
@@ -57,28 +66,48 @@ impl Directory {
     ///
     /// # Errors
     /// What the system says, where it isn't about what the client asked for.
-    pub(crate) fn find(&self, rest: &[u8]) -> io::Result<Found> {
+    pub(crate) fn find(&self, rest: &[u8], accepted: Accepted) -> io::Result<Found> {
         let Some(rest) = decode(rest) else {
             return Ok(Found::Malformed);
         };
-        let rest = rest.trim_start_matches('/');
+        self.look_up(rest.trim_start_matches('/'), accepted).or_else(refusal)
+    }
+
+    fn look_up(&self, rest: &str, accepted: Accepted) -> io::Result<Found> {
         let asks_directory = rest.is_empty() || rest.ends_with('/');
-        let opened = self.open(rest).and_then(|file| {
-            let is_directory = FileType::from_raw_mode(fstat(&file)?.st_mode) == FileType::Directory;
-            match (is_directory, asks_directory) {
-                (true, false) => Ok(Err(Found::Slash)),
-                (true, true) if self.index_file.is_empty() => Ok(Err(Found::Nothing)),
-                (true, true) => {
-                    self.open(&format!("{rest}{}", self.index_file)).map(|file| Ok((file, self.index_file.as_str())))
-                }
-                (false, _) => Ok(Ok((file, rest))),
+        let file = self.open(rest)?;
+        match (kind(&file)?, asks_directory) {
+            (FileType::Directory, false) => Ok(Found::Slash),
+            (FileType::Directory, true) if self.index_file.is_empty() => Ok(Found::Nothing),
+            (FileType::Directory, true) => {
+                let name = format!("{rest}{}", self.index_file);
+                let file = self.open(&name)?;
+                self.best(file, name, accepted)
             }
-        });
-        match opened {
-            Ok(Ok((file, name))) => served(file, name),
-            Ok(Err(found)) => Ok(found),
-            Err(error) => refusal(error),
+            _ => self.best(file, rest.to_owned(), accepted),
         }
+    }
+
+    /// The file, or the best of its compressed neighbours that the client accepts.
+    fn best(&self, file: File, name: String, accepted: Accepted) -> io::Result<Found> {
+        if kind(&file)? != FileType::RegularFile {
+            return Ok(Found::Nothing);
+        }
+        let mut best = Opened { file, name, encoding: None, varies: false };
+        for encoding in Encoding::ALL {
+            if let Some(neighbour) = self.neighbour(&best.name, encoding) {
+                best.varies = true;
+                if best.encoding.is_none() && accepted.has(encoding) {
+                    (best.file, best.encoding) = (neighbour, Some(encoding));
+                }
+            }
+        }
+        Ok(Found::File(best))
+    }
+
+    fn neighbour(&self, name: &str, encoding: Encoding) -> Option<File> {
+        let file = self.open(&format!("{name}{}", encoding.suffix())).ok()?;
+        (kind(&file).ok()? == FileType::RegularFile).then_some(file)
     }
 
     fn open(&self, rest: &str) -> io::Result<File> {
@@ -88,6 +117,10 @@ impl Directory {
         let path = if rest.is_empty() { "." } else { rest };
         Ok(openat2(base, path, flags, Mode::empty(), ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS)?.into())
     }
+}
+
+fn kind(file: &File) -> io::Result<FileType> {
+    Ok(FileType::from_raw_mode(fstat(file)?.st_mode))
 }
 
 /// Percent-decodes a path; nothing if an escape is broken or stands for a NUL byte.
@@ -101,23 +134,6 @@ fn decode(path: &[u8]) -> Option<String> {
     percent_decode(path).decode_utf8().ok().map(String::from)
 }
 
-fn served(file: File, name: &str) -> io::Result<Found> {
-    let stat = fstat(&file)?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return Ok(Found::Nothing);
-    }
-    let seconds = u64::try_from(stat.st_mtime).unwrap_or(0);
-    let size = u64::try_from(stat.st_size).unwrap_or(0);
-    let extension = Path::new(name).extension().and_then(|extension| extension.to_str());
-    Ok(Found::File(Served {
-        file,
-        size,
-        modified: UNIX_EPOCH + Duration::from_secs(seconds),
-        etag: format!("\"{seconds:x}-{:x}-{size:x}\"", stat.st_mtime_nsec),
-        extension: extension.map_or_else(String::new, |extension| format!(".{}", extension.to_ascii_lowercase())),
-    }))
-}
-
 /// Errors that are the client's answer; the others are the operator's.
 fn refusal(error: io::Error) -> io::Result<Found> {
     match Errno::from_io_error(&error) {
@@ -128,25 +144,6 @@ fn refusal(error: io::Error) -> io::Result<Found> {
         Some(Errno::ACCESS | Errno::PERM) => Ok(Found::Forbidden),
         _ => Err(error),
     }
-}
-
-impl Served {
-    /// Whether the client's copy is still good (RFC 9110, section 13.2.2): If-None-Match decides where it is
-    /// given, else If-Modified-Since.
-    pub(crate) fn is_unchanged(&self, if_none_match: Option<&[u8]>, if_modified_since: Option<&[u8]>) -> bool {
-        if let Some(tags) = if_none_match {
-            return matches_any(tags, &self.etag);
-        }
-        let since = if_modified_since.and_then(|date| std::str::from_utf8(date).ok());
-        since.and_then(|date| httpdate::parse_http_date(date).ok()).is_some_and(|since| self.modified <= since)
-    }
-}
-
-/// Weak comparison of an entity tag with a list (RFC 9110, section 13.1.2).
-fn matches_any(tags: &[u8], etag: &str) -> bool {
-    tags.split(|byte| *byte == b',')
-        .map(<[u8]>::trim_ascii)
-        .any(|tag| tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == etag.as_bytes())
 }
 
 #[cfg(test)]
@@ -184,8 +181,8 @@ mod tests {
     }
 
     fn check(directory: &Directory, rest: &str, expected: &str) {
-        let found = match directory.find(rest.as_bytes()).unwrap() {
-            Found::File(served) => io::read_to_string(served.file).unwrap(),
+        let found = match directory.find(rest.as_bytes(), Accepted::default()).unwrap() {
+            Found::File(opened) => io::read_to_string(opened.file).unwrap(),
             other => format!("{other:?}"),
         };
         assert_eq!(found, expected, "{rest}");
@@ -244,32 +241,27 @@ mod tests {
     }
 
     #[test]
-    fn conditions() {
+    fn compressed_neighbours() {
         let (_folder, directory) = site();
-        let Found::File(served) = directory.find(b"").unwrap() else { panic!("no file") };
-        let date = |time| Some(httpdate::fmt_http_date(time).into_bytes());
-        let weak = format!("\"x\", W/{}", served.etag).into_bytes();
-        let earlier = date(served.modified - Duration::from_secs(1));
-        for (tags, since, expected) in [
-            (None, None, false),
-            (Some(served.etag.clone().into_bytes()), None, true),
-            (Some(weak), None, true),
-            (Some(b"*".to_vec()), None, true),
-            (Some(b"\"other\"".to_vec()), date(served.modified), false),
-            (None, date(served.modified), true),
-            (None, earlier, false),
-            (None, Some(b"yesterday".to_vec()), false),
-        ] {
-            assert_eq!(served.is_unchanged(tags.as_deref(), since.as_deref()), expected, "{tags:?} {since:?}");
+        for (name, text) in [("index.html.gz", "gzip"), ("index.html.br", "brotli")] {
+            fs::write(directory.base.join(name), text).unwrap();
         }
+        for (header, expected) in [("gzip", "gzip"), ("gzip, br", "brotli"), ("zstd", "index"), ("", "index")] {
+            let Found::File(opened) = directory.find(b"", Accepted::parse(Some(header.as_bytes()))).unwrap() else {
+                panic!("no file");
+            };
+            assert!(opened.varies);
+            assert_eq!(io::read_to_string(opened.file).unwrap(), expected, "{header}");
+        }
+        check(&directory, "index.html.gz", "gzip");
     }
 
     proptest! {
         #[test]
         fn never_outside_whatever_the_path(rest in "[./%25efac0-9sub]{0,24}") {
             let (_folder, directory) = site();
-            if let Ok(Found::File(served)) = directory.find(rest.as_bytes()) {
-                prop_assert_ne!(io::read_to_string(served.file).unwrap(), "secret");
+            if let Ok(Found::File(opened)) = directory.find(rest.as_bytes(), Accepted::default()) {
+                prop_assert_ne!(io::read_to_string(opened.file).unwrap(), "secret");
             }
         }
     }

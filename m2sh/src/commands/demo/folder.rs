@@ -1,0 +1,160 @@
+//! The deployment folder: what it is made of, and that nothing in it is ever overwritten.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+use crate::operator::quoted;
+
+const SCRIPT: &str = "config.rhai";
+
+/// What the folder gets, from the examples.
+const FILES: [(&str, &str); 3] = [
+    (SCRIPT, include_str!("../../../../examples/demo/config.rhai")),
+    ("static/index.html", include_str!("../../../../examples/demo/static/index.html")),
+    ("static/notes.txt", include_str!("../../../../examples/demo/static/notes.txt")),
+];
+
+const FOLDERS: [&str; 4] = ["run", "logs", "tmp", "static"];
+
+/// In the script: where the folder is, for those who load it without the demo.
+const ELSEWHERE: &str = r#""./demo""#;
+
+/// A deployment folder.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    /// From the root and in UTF-8, as a database takes it.
+    absolute: String,
+}
+
+impl Folder {
+    /// The folder at a path; it need not exist, but if it does it is the demo's or empty.
+    ///
+    /// # Errors
+    /// The path can't be used.
+    pub(super) fn at(path: &Path) -> Result<Self, Error> {
+        let cannot =
+            |cause: &dyn std::fmt::Display| Error::cannot(format!("use the folder `{}`", path.display()), cause);
+        let absolute = std::path::absolute(path).map_err(|error| cannot(&error))?;
+        let absolute = absolute.into_os_string().into_string().map_err(|_| cannot(&"its name is not UTF-8"))?;
+        let folder = Self { path: path.to_owned(), absolute };
+        if folder.is_foreign().map_err(|error| cannot(&error))? {
+            return Err(cannot(&format!("it has other things in it and no `{SCRIPT}`"))
+                .hint("name another: a new one is made, and an empty one is fine too"));
+        }
+        Ok(folder)
+    }
+
+    fn is_foreign(&self) -> io::Result<bool> {
+        match fs::read_dir(&self.path) {
+            Ok(mut entries) => Ok(entries.next().is_some() && !self.script().exists()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes what is missing.
+    ///
+    /// # Errors
+    /// What can't be made.
+    pub(super) fn fill(&self) -> Result<(), Error> {
+        let make = |path: PathBuf, make: &dyn Fn(&Path) -> io::Result<()>| {
+            make(&path).map_err(|error| Error::cannot(format!("make `{}`", path.display()), error))
+        };
+        // The script comes last: a folder that has it is complete but for what somebody took away.
+        FOLDERS.iter().try_for_each(|name| make(self.path.join(name), &|path| fs::create_dir_all(path)))?;
+        FILES.iter().rev().try_for_each(|(name, text)| {
+            make(self.path.join(name), &|path| write_new(path, &self.filled_in(name, text)))
+        })
+    }
+
+    /// The script says where it is, so that it can be loaded without the demo.
+    fn filled_in(&self, name: &str, text: &str) -> String {
+        if name != SCRIPT {
+            return text.to_owned();
+        }
+        // Rhai reads a string as JSON has it.
+        text.replacen(ELSEWHERE, &serde_json::Value::from(self.absolute.as_str()).to_string(), 1)
+    }
+
+    /// What the script is told: where it is, and the port if one was asked for.
+    pub(super) fn facts(&self, port: Option<u16>) -> impl Iterator<Item = (String, String)> {
+        let folder = ("DEMO_FOLDER".to_owned(), self.absolute.clone());
+        let port = port.map(|port| ("DEMO_PORT".to_owned(), port.to_string()));
+        std::iter::once(folder).chain(port)
+    }
+
+    /// The script, edited, doesn't ask for the port any more.
+    pub(super) fn deaf_to_port(&self, wanted: u16, is: i64) -> Error {
+        let script = self.script();
+        Error::cannot(format!("use port {wanted}"), format!("`{}` says {is}", script.display()))
+            .hint("let it say `port: env(\"DEMO_PORT\", 6767)`, or write the port there and leave out `--port`")
+    }
+
+    /// As it was typed.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its configuration script.
+    pub(super) fn script(&self) -> PathBuf {
+        self.path.join(SCRIPT)
+    }
+
+    /// Its database.
+    pub(super) fn database(&self) -> PathBuf {
+        self.path.join("config.sqlite")
+    }
+
+    /// One of its paths for a shell.
+    pub(super) fn typed(path: &Path) -> String {
+        quoted(path.as_os_str())
+    }
+}
+
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    match OpenOptions::new().write(true).create_new(true).open(path) {
+        Ok(mut file) => file.write_all(text.as_bytes()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_script_says_where_it_is() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join(r#"a "b" \c ä"#);
+        Folder::at(&path).unwrap().fill().unwrap();
+        let outcome = crate::script::run(&path.join(SCRIPT), &crate::script::Facts::default()).unwrap();
+        assert!(outcome.notes.is_empty(), "{}", outcome.notes);
+        let server = &outcome.checked.config().servers[0];
+        assert_eq!((Path::new(&server.chroot), server.port), (path.as_path(), 6767));
+    }
+
+    #[test]
+    fn what_is_there_stays() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Folder::at(root.path()).unwrap();
+        folder.fill().unwrap();
+        let page = root.path().join("static/index.html");
+        fs::write(&page, "mine").unwrap();
+        fs::remove_file(root.path().join("static/notes.txt")).unwrap();
+        Folder::at(root.path()).unwrap().fill().unwrap();
+        assert_eq!(fs::read_to_string(page).unwrap(), "mine");
+        assert!(root.path().join("static/notes.txt").exists());
+    }
+
+    #[test]
+    fn a_folder_of_something_else_is_left_alone() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("thesis.txt"), "").unwrap();
+        assert!(Folder::at(root.path()).is_err());
+        assert!(Folder::at(&root.path().join("thesis.txt")).is_err());
+    }
+}

@@ -1,0 +1,57 @@
+//! The protocol's messages are messages, and its SQL does what it says.
+
+use mongrel2::wire::{reply, request, tnetstring};
+
+use super::{blocks, document, m2sh};
+
+#[test]
+fn requests_parse() {
+    let protocol = document("docs/protocol.md");
+    let requests: Vec<_> =
+        blocks(&protocol, "request").iter().map(|block| request::parse(block.as_bytes()).expect(block)).collect();
+    let (notices, requests): (Vec<_>, Vec<_>) = requests.into_iter().partition(request::Request::is_disconnect);
+    assert_eq!((notices.len(), requests.len()), (2, 2));
+    assert_eq!(requests[0], requests[1], "the same in both protocols");
+    assert_eq!(notices[0], notices[1], "the same in both protocols");
+}
+
+#[test]
+fn replies_parse() {
+    let protocol = document("docs/protocol.md");
+    let counts: Vec<_> = blocks(&protocol, "reply")
+        .iter()
+        .map(|block| reply::parse(block.as_bytes(), 128).expect(block))
+        .map(|reply| (reply.ids.len(), reply.body.is_empty()))
+        .collect();
+    assert_eq!(counts, [(1, false), (3, false), (1, true)]);
+}
+
+#[test]
+fn access_lines_and_tnetstrings_parse() {
+    let protocol = document("docs/protocol.md");
+    for block in blocks(&protocol, "access") {
+        let (value, rest) = tnetstring::parse(block.as_bytes()).expect(block);
+        assert!(matches!(value, tnetstring::Value::List(elements) if elements.len() == 9) && rest.is_empty());
+    }
+    let table = protocol.split("### Tnetstrings").nth(1).and_then(|rest| rest.split("They nest").next()).unwrap();
+    let examples: Vec<_> = table.lines().filter_map(|line| line.strip_suffix("` |")?.rsplit('`').next()).collect();
+    assert_eq!(examples.len(), 7);
+    for example in examples {
+        let (_, rest) = tnetstring::parse(example.as_bytes()).expect(example);
+        assert!(rest.is_empty(), "{example}");
+    }
+}
+
+#[test]
+fn sql_adds_a_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = std::fs::canonicalize("../examples/hello/config.rhai").unwrap();
+    m2sh(folder.path(), &["load", "-config", script.to_str().unwrap()]);
+    let database = rusqlite::Connection::open(folder.path().join("config.sqlite")).unwrap();
+    let protocol = document("docs/protocol.md");
+    blocks(&protocol, "sql").iter().for_each(|block| database.execute_batch(block).unwrap());
+    drop(database);
+    let answer = m2sh(folder.path(), &["route", "http://www.example.com:6767/x"]);
+    assert!(answer.contains("target  dir example/ index index.html"), "{answer}");
+    assert!(m2sh(folder.path(), &["log"]).contains(", deploy@box, example.com] new customer"));
+}
