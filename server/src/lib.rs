@@ -3,7 +3,7 @@
 //! The way of a request: `listen` → `worker` accepts → `connection` parses → `site` finds host, route and
 //! target → `target` answers → `connection` writes → `log`.
 //!
-//! * `start`: from the command line to a server with everything open; `run`: its main thread, with `signal`.
+//! * `run`: the main thread, with `signal`; `start`: from the command line to a server with everything open.
 //! * `daemon`: into the background; `privilege`: out of root's rights.  `error`: why there is no start.
 //! * `worker`: one thread per core, each with its own connections.  Workers share nothing that changes.
 //! * `site`: what a reload replaces; never changed, only replaced.
@@ -51,8 +51,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn serve(plan: Plan, mut caller: Caller) -> ExitCode {
-    let started = start::start(plan, caller.is_terminal());
-    match started.and_then(|started| run::run(started, &mut caller)) {
+    match run::run(plan, &mut caller) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => caller.failed(error.code(), &error.text()),
     }

@@ -13,7 +13,7 @@ use crate::listen;
 use crate::log;
 use crate::signal::{Event, Signals};
 use crate::site::Site;
-use crate::start::{Command, Started, log_paths};
+use crate::start::{Command, Plan, Started, log_paths, start};
 use crate::worker::{Mail, Thread};
 
 /// Starts, and serves until a signal says to stop.
@@ -21,9 +21,12 @@ use crate::worker::{Mail, Thread};
 /// It listens to signals before anyone can find it by its PID file: a signal that nobody listens to kills.
 ///
 /// # Errors
-/// Who has started the server has gone.
-pub(crate) fn run(started: Started, caller: &mut Caller) -> Result<(), StartError> {
-    let Started { command, checked, sockets, workers, log, pid_file, runtime, mut signals } = started;
+/// Whatever can't be opened; the system can't give what waiting for signals needs; nobody waits for the start any
+/// more.
+pub(crate) fn run(plan: Plan, caller: &mut Caller) -> Result<(), StartError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let mut signals = runtime.block_on(async { Signals::listen() })?;
+    let Started { command, checked, sockets, workers, log, pid_file } = start(plan, caller.is_terminal())?;
     if !caller.is_terminal() {
         log.detach();
     }

@@ -11,14 +11,12 @@ use std::sync::Arc;
 use mongrel2::config::paths::inside_chroot;
 use mongrel2::config::{Checked, Database, Server, Severity, Target, check};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::runtime::Runtime;
 
 use crate::error::StartError;
 use crate::listen;
 use crate::log::{self, Writer};
 use crate::pidfile::PidFile;
 use crate::privilege::{Privilege, may_write};
-use crate::signal::Signals;
 use crate::site::Site;
 use crate::target::handler::Sockets;
 use crate::worker;
@@ -54,8 +52,6 @@ pub(crate) struct Started {
     pub(crate) workers: Vec<worker::Thread>,
     pub(crate) log: Writer,
     pub(crate) pid_file: PidFile,
-    pub(crate) runtime: Runtime,
-    pub(crate) signals: Signals,
 }
 
 impl Command {
@@ -133,14 +129,10 @@ pub(crate) fn start(plan: Plan, foreground: bool) -> Result<Started, StartError>
     let Plan { command, checked, mut notes, privilege, workers } = plan;
     let server = checked.server(&command.uuid).expect("load found it");
     enter(server, privilege.as_ref())?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    // From before the PID file says whom to signal.
-    let signals = runtime.block_on(async { Signals::listen() })?;
     let pid_file = PidFile::create(&inside_chroot(&server.pid_file))?;
     let files = log_paths(server).open().map_err(|(path, error)| StartError::Log(path, error))?;
     let address = server.address();
     let listeners = listen::bind(address, workers).map_err(|error| StartError::Listen(address, error))?;
-    let descriptors = raise_descriptors();
     let mut sockets = Sockets::new(checked.settings())?;
     let site = Arc::new(Site::build(&checked, server, &mut sockets)?);
     if let Some(privilege) = &privilege {
@@ -150,12 +142,12 @@ pub(crate) fn start(plan: Plan, foreground: bool) -> Result<Started, StartError>
     log::set_level(server.error_log_level);
     log::install(log.log());
     notes.iter().for_each(|note| tracing::warn!("{note}"));
-    let access_log = !site.settings.no_access_log;
-    let options = worker::Options { first_id: random_id()?, access_log, descriptors, foreground };
+    let (first_id, descriptors) = (random_id()?, raise_descriptors());
+    let options = worker::Options { first_id, access_log: !site.settings.no_access_log, foreground, descriptors };
     let workers = start_workers(&site, listeners, &options, &mut sockets, &log)?;
     let (label, count) = (server.label(), workers.len());
     tracing::info!("{label} listens on {address} with {count} workers, process {}", std::process::id());
-    Ok(Started { command, checked, sockets, workers, log, pid_file, runtime, signals })
+    Ok(Started { command, checked, sockets, workers, log, pid_file })
 }
 
 fn enter(server: &Server, privilege: Option<&Privilege>) -> Result<(), StartError> {

@@ -107,10 +107,10 @@ pub(crate) struct Options {
     pub(crate) first_id: u64,
     /// Whether there is an access log.
     pub(crate) access_log: bool,
-    /// How many file descriptors connections may have.
-    pub(crate) descriptors: usize,
     /// Whether requests are shown on the terminal.
     pub(crate) foreground: bool,
+    /// How many file descriptors connections may have.
+    pub(crate) descriptors: usize,
 }
 
 /// Starts one worker per listener.

@@ -190,6 +190,20 @@ impl Connection {
     }
 }
 
+/// What the access log says of a request.
+fn asked<'a>(request: &'a Request, site: &Site) -> Asked<'a> {
+    let told = site.settings.access_log_format.has_client_headers();
+    let header = |name| told.then(|| request.header(name)).flatten();
+    Asked {
+        method: request.method(),
+        uri: request.uri(),
+        path: request.path(),
+        version: request.version(),
+        referer: header("referer"),
+        user_agent: header("user-agent"),
+    }
+}
+
 /// Waits for a request on a connection that handlers know; gives whether the connection goes on.
 fn quiet(line: Rc<Line>, stream: &Stream) -> Pin<Box<dyn Future<Output = bool> + '_>> {
     Box::pin(async move {
@@ -207,20 +221,6 @@ fn quiet(line: Rc<Line>, stream: &Stream) -> Pin<Box<dyn Future<Output = bool> +
             readable = stream.readable() => readable,
         }
     })
-}
-
-/// What the access log says of a request.
-fn asked<'a>(request: &'a Request, site: &Site) -> Asked<'a> {
-    let told = site.settings.access_log_format.has_client_headers();
-    let header = |name| told.then(|| request.header(name)).flatten();
-    Asked {
-        method: request.method(),
-        uri: request.uri(),
-        path: request.path(),
-        version: request.version(),
-        referer: header("referer"),
-        user_agent: header("user-agent"),
-    }
 }
 
 /// What came of a request.

@@ -240,3 +240,18 @@ fn a_directory_that_goes_away_is_not_found_and_the_server_goes_on() {
     fs::rename(running.site.path().join("elsewhere"), running.site.path().join("static")).unwrap();
     assert_eq!(running.get("/").status, 200);
 }
+
+#[test]
+fn a_folder_is_listed_only_where_it_may_be() {
+    let Target::Dir(mut dir) = files() else { unreachable!() };
+    dir.listing = true;
+    let site = Site::new().files("/closed/").route("/open/", Target::Dir(dir));
+    let running = site.file("static/sub/<a>.txt", "x").file("static/with/index.html", "index").start();
+    assert_eq!(running.get("/closed/sub/").status, 404);
+    let answer = running.get("/open/sub/");
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/html")));
+    assert!(answer.text().contains("<a href=\"./%3Ca%3E.txt\">&lt;a&gt;.txt</a>"), "{}", answer.text());
+    assert_eq!(running.get("/open/with/").text(), "index");
+    assert_eq!(running.get("/open/sub").header("location"), Some("/open/sub/"));
+    assert_eq!(running.get("/open/missing/").status, 404);
+}
