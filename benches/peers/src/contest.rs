@@ -39,9 +39,8 @@ pub(crate) fn hold(row: &'static Row, peers: &[Peer], wrk: &Wrk, args: &Args) ->
     let peers: Vec<&Peer> = peers.iter().filter(|peer| row.work.suits(peer.kind)).collect();
     let sites: Vec<_> = peers.iter().map(|peer| sites(row, peer)).collect();
     let mut lanes: Vec<_> = peers.iter().zip(&sites).map(|(peer, sites)| lane(peer, sites, wrk, args)).collect();
-    let rounds = row.work.rounds(args.rounds);
-    for round in 1..=rounds {
-        eprintln!("{}: round {round} of {rounds}", row.name);
+    eprintln!("measuring {}", row.name);
+    for _ in 0..row.work.rounds(args.rounds) {
         for (stand, entry) in &mut lanes {
             if let Some(stand) = stand {
                 entry.add(stand.sample(&row.work));

@@ -61,14 +61,13 @@ pub(crate) fn find(args: &Args) -> Result<Vec<Peer>, Error> {
 fn nginx() -> Option<Peer> {
     let program = program("nginx")?;
     let version = first_line(Command::new(&program).arg("-v"));
-    Some(Peer { name: "nginx", kind: Kind::Nginx, program, version: last_word(&version) })
+    Some(Peer { name: "nginx", kind: Kind::Nginx, program, version: number(&version) })
 }
 
 fn lighttpd() -> Option<Peer> {
     let program = program("lighttpd")?;
     let version = first_line(Command::new(&program).arg("-v"));
-    let version = version.split(' ').next().unwrap_or_default().to_owned();
-    Some(Peer { name: "lighttpd", kind: Kind::Lighttpd, program, version })
+    Some(Peer { name: "lighttpd", kind: Kind::Lighttpd, program, version: number(&version) })
 }
 
 /// The original has the name of ours: only its package says which one it is.
@@ -123,6 +122,7 @@ fn output(command: &mut Command) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn last_word(line: &str) -> String {
-    line.rsplit(' ').next().unwrap_or_default().to_owned()
+/// Reads `nginx version: nginx/1.22.1`, and `lighttpd/1.4.69 (ssl) - …`.
+fn number(line: &str) -> String {
+    line.split_once('/').and_then(|(_, version)| version.split(' ').next()).unwrap_or_default().to_owned()
 }
