@@ -102,7 +102,7 @@ fn lighttpd(folder: &Path, address: SocketAddr) -> String {
          server.document-root = \"{}/static\"\n\
          server.errorlog = \"{}/logs/error.log\"\n\
          server.max-fds = 20000\n\
-         server.max-connections = 16384\n\
+         server.max-connections = 10000\n\
          server.max-keep-alive-requests = 1000000000\n\
          server.max-keep-alive-idle = 3600\n\
          server.network-backend = \"sendfile\"\n\

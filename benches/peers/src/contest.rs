@@ -36,10 +36,9 @@ pub(crate) struct Summary {
 
 /// Measures one row.
 pub(crate) fn hold(row: &'static Row, peers: &[Peer], wrk: &Wrk, args: &Args) -> Outcome {
-    let peers: Vec<&Peer> = peers.iter().filter(|peer| row.work.suits(peer.kind)).collect();
-    let sites: Vec<_> = peers.iter().map(|peer| sites(row, peer)).collect();
-    let mut lanes: Vec<_> = peers.iter().zip(&sites).map(|(peer, sites)| lane(peer, sites, wrk, args)).collect();
     eprintln!("measuring {}", row.name);
+    let peers = peers.iter().filter(|peer| row.work.suits(peer.kind));
+    let mut lanes: Vec<_> = peers.map(|peer| lane(row, peer, wrk, args)).collect();
     for _ in 0..row.work.rounds(args.rounds) {
         for (stand, entry) in &mut lanes {
             if let Some(stand) = stand {
@@ -50,30 +49,13 @@ pub(crate) fn hold(row: &'static Row, peers: &[Peer], wrk: &Wrk, args: &Args) ->
     Outcome { row, entries: lanes.into_iter().map(|(_, entry)| entry).collect() }
 }
 
-fn sites(row: &Row, peer: &Peer) -> Result<Vec<Site>, Error> {
-    row.work.sites().into_iter().map(|routes| Site::prepare(peer.kind, routes)).collect()
-}
-
-fn lane<'a>(
-    peer: &'a Peer,
-    sites: &'a Result<Vec<Site>, Error>,
-    wrk: &'a Wrk,
-    args: &Args,
-) -> (Option<Stand<'a>>, Entry) {
-    let mut entry = Entry { name: peer.name, kind: peer.kind, samples: Vec::new(), trouble: None };
-    let running = match sites {
-        Ok(sites) => sites.iter().map(|site| Running::start(peer, site)).collect::<Result<Vec<_>, _>>(),
-        Err(error) => {
-            entry.trouble = Some(error.to_string());
-            return (None, entry);
-        }
-    };
-    match running {
+/// Starts what a peer needs for a row; a peer that can't start has an entry that says so.
+fn lane<'a>(row: &Row, peer: &'a Peer, wrk: &'a Wrk, args: &Args) -> (Option<Stand<'a>>, Entry) {
+    let entry = Entry { name: peer.name, kind: peer.kind, samples: Vec::new(), trouble: None };
+    let start = |routes| Running::start(peer, Site::prepare(peer.kind, routes)?);
+    match row.work.sites().into_iter().map(start).collect() {
         Ok(running) => (Some(Stand { peer, running, wrk, turn: args.turn() }), entry),
-        Err(error) => {
-            entry.trouble = Some(error.to_string());
-            (None, entry)
-        }
+        Err(error) => (None, Entry { trouble: Some(Error::to_string(&error)), ..entry }),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::wrk::{Told, Wrk};
 pub(crate) struct Stand<'a> {
     pub(crate) peer: &'a Peer,
     /// The servers that [`Work::sites`] wants.
-    pub(crate) running: Vec<Running<'a>>,
+    pub(crate) running: Vec<Running>,
     pub(crate) wrk: &'a Wrk,
     pub(crate) turn: Duration,
 }
@@ -40,19 +40,19 @@ impl Stand<'_> {
         }
     }
 
-    fn load(&self, running: &Running<'_>, load: Load) -> Result<Vec<f64>, Error> {
+    fn load(&self, running: &Running, load: Load) -> Result<Vec<f64>, Error> {
         let (told, cpu) = self.ask(running, load)?;
         Ok(vec![told.per_second, told.p99, cpu, told.failed])
     }
 
-    fn routes(&self, few: &Running<'_>, many: &Running<'_>, load: Load) -> Result<Vec<f64>, Error> {
+    fn routes(&self, few: &Running, many: &Running, load: Load) -> Result<Vec<f64>, Error> {
         let (_, few) = self.ask(few, load)?;
         let (_, many) = self.ask(many, load)?;
         Ok(vec![many / few, few, many])
     }
 
     /// Runs wrk; gives also the server's CPU time per request.
-    fn ask(&self, running: &Running<'_>, load: Load) -> Result<(Told, f64), Error> {
+    fn ask(&self, running: &Running, load: Load) -> Result<(Told, f64), Error> {
         let before = running.cpu();
         let told = self.wrk.ask(running, load, self.turn)?;
         let cpu = running.cpu().saturating_sub(before);
@@ -61,13 +61,13 @@ impl Stand<'_> {
 }
 
 fn memory(peer: &Peer, connections: usize) -> Result<Vec<f64>, Error> {
-    let site = Site::prepare(peer.kind, 0)?;
-    let running = Running::start(peer, &site)?;
+    let running = Running::start(peer, Site::prepare(peer.kind, 0)?)?;
     let path = running.path("1k.txt");
     let before = running.memory();
     let mut clients = Vec::with_capacity(connections);
     for number in 1..=connections {
-        let mut client = Client::connect(site.address).map_err(Error::doing(format!("open connection {number}")))?;
+        let mut client =
+            Client::connect(running.site.address).map_err(Error::doing(format!("open connection {number}")))?;
         client.get(&path).map_err(Error::doing(format!("use connection {number}")))?;
         clients.push(client);
     }
@@ -76,11 +76,11 @@ fn memory(peer: &Peer, connections: usize) -> Result<Vec<f64>, Error> {
 }
 
 fn start(peer: &Peer) -> Result<Vec<f64>, Error> {
-    let site = Site::prepare(peer.kind, 0)?;
-    Ok(vec![Running::start(peer, &site)?.start.as_secs_f64()])
+    let running = Running::start(peer, Site::prepare(peer.kind, 0)?)?;
+    Ok(vec![running.start.as_secs_f64()])
 }
 
-fn reload(running: &Running<'_>, every: Duration, lasting: Duration, connections: usize) -> Vec<f64> {
+fn reload(running: &Running, every: Duration, lasting: Duration, connections: usize) -> Vec<f64> {
     let end = Instant::now() + lasting;
     let path = running.path("1k.txt");
     let count = thread::scope(|scope| {
@@ -94,7 +94,7 @@ fn reload(running: &Running<'_>, every: Duration, lasting: Duration, connections
     vec![count.failed as f64, count.answered as f64]
 }
 
-fn rest(running: &Running<'_>, lasting: Duration) -> Vec<f64> {
+fn rest(running: &Running, lasting: Duration) -> Vec<f64> {
     let before = running.cpu();
     thread::sleep(lasting);
     vec![running.cpu().saturating_sub(before).as_secs_f64()]

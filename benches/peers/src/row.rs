@@ -149,3 +149,18 @@ impl Work {
         !matches!(self, Self::Routes { .. }) || kind.has_database()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_has_a_name_of_its_own_and_a_file_that_is_there() {
+        for (index, row) in ROWS.iter().enumerate() {
+            assert!(ROWS[..index].iter().all(|other| other.name != row.name), "{}", row.name);
+            if let Work::Load(load) | Work::Routes { load, .. } = &row.work {
+                assert!(crate::config::FILES.iter().any(|(file, _)| *file == load.file), "{}", row.name);
+            }
+        }
+    }
+}

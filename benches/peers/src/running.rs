@@ -20,20 +20,20 @@ const PAUSE: Duration = Duration::from_micros(100);
 
 /// A running server.
 #[derive(Debug)]
-pub(crate) struct Running<'a> {
-    pub(crate) site: &'a Site,
+pub(crate) struct Running {
+    pub(crate) site: Site,
     kind: Kind,
     child: Child,
     /// From the start of the process to its first answer.
     pub(crate) start: Duration,
 }
 
-impl<'a> Running<'a> {
+impl Running {
     /// Starts a server and waits for its first answer.
     ///
     /// # Errors
     /// It can't be started, ends, or doesn't answer.
-    pub(crate) fn start(peer: &Peer, site: &'a Site) -> Result<Self, Error> {
+    pub(crate) fn start(peer: &Peer, site: Site) -> Result<Self, Error> {
         let began = Instant::now();
         let child = site.command(peer).spawn().map_err(Error::doing(format!("start {}", peer.name)))?;
         let mut running = Self { site, kind: peer.kind, child, start: Duration::ZERO };
@@ -86,7 +86,7 @@ impl<'a> Running<'a> {
     }
 }
 
-impl Drop for Running<'_> {
+impl Drop for Running {
     fn drop(&mut self) {
         // Its children are ours to end as well if it doesn't.
         let family = usage::processes(self.child.id());

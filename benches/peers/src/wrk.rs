@@ -43,7 +43,7 @@ impl Wrk {
     ///
     /// # Errors
     /// It can't be run, or prints what can't be read.
-    pub(crate) fn ask(&self, running: &Running<'_>, load: Load, turn: Duration) -> Result<Told, Error> {
+    pub(crate) fn ask(&self, running: &Running, load: Load, turn: Duration) -> Result<Told, Error> {
         let mut command = Command::new(&self.program);
         command.args(["--threads", "1", "--latency", "--timeout", "10s"]);
         command.arg("--connections").arg(load.connections.to_string());
