@@ -1,0 +1,72 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use clap::builder::PossibleValuesParser;
+
+use crate::row::{ROWS, Row};
+
+/// Compares this server with nginx, lighttpd and the original mongrel2, as far as they are installed.
+///
+/// Servers take turns, since other programs disturb the machine: what counts are ratios within one run.
+#[derive(Debug, Parser)]
+#[command(name = "peers")]
+pub(crate) struct Args {
+    /// What to measure; everything if nothing is given
+    #[arg(value_name = "ROW", value_parser = PossibleValuesParser::new(ROWS.iter().map(|row| row.name)))]
+    rows: Vec<String>,
+
+    /// How long wrk asks a server in one turn
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: u64,
+
+    /// How many turns each server gets
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub(crate) rounds: u64,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Measure this binary, instead of building this checkout's
+    #[arg(long, value_name = "MONGREL2")]
+    pub(crate) server: Option<PathBuf>,
+
+    /// Measure another build of this server too, say of an older commit
+    #[arg(long, value_name = "MONGREL2")]
+    pub(crate) against: Option<PathBuf>,
+}
+
+impl Args {
+    /// Reads them, or ends the program with a message.
+    pub(crate) fn read() -> Self {
+        Self::parse()
+    }
+
+    /// The rows to measure, in their usual order.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &'static Row> {
+        ROWS.iter().filter(|row| self.rows.is_empty() || self.rows.iter().any(|name| name == row.name))
+    }
+
+    /// The length of a turn.
+    pub(crate) fn turn(&self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+        let args = Args::try_parse_from(["peers", "start", "1k", "--seconds", "1"]).unwrap();
+        assert_eq!(args.rows().map(|row| row.name).collect::<Vec<_>>(), ["1k", "start"]);
+        assert!(Args::try_parse_from(["peers", "2k"]).is_err());
+    }
+}

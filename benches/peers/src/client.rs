@@ -1,0 +1,147 @@
+//! A small HTTP client: connections that can be counted, kept open and lost.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::ops::Add;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::net::sockopt::set_socket_linger;
+
+/// How long one step may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A keep-alive connection.
+#[derive(Debug)]
+pub(crate) struct Client {
+    stream: TcpStream,
+}
+
+impl Client {
+    /// Connects; the connection is reset when it is dropped, so that it doesn't occupy a port afterwards.
+    ///
+    /// # Errors
+    /// Nobody listens.
+    pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_nodelay(true)?;
+        set_socket_linger(&stream, Some(Duration::ZERO))?;
+        Ok(Self { stream })
+    }
+
+    /// Asks for a file and reads the answer; gives whether the server keeps the connection.
+    ///
+    /// # Errors
+    /// There is no whole answer, or its status isn't 200.
+    pub(crate) fn get(&mut self, path: &str) -> io::Result<bool> {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        self.stream.write_all(request.as_bytes())?;
+        let mut bytes = Vec::new();
+        let head = loop {
+            match Head::parse(&bytes)? {
+                Some(head) => break head,
+                None => self.more(&mut bytes)?,
+            }
+        };
+        while bytes.len() < head.length {
+            self.more(&mut bytes)?;
+        }
+        if head.ok { Ok(head.keeps) } else { Err(broken("the status isn't 200")) }
+    }
+
+    fn more(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
+        let mut piece = [0; 16 * 1024];
+        match self.stream.read(&mut piece)? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            size => {
+                bytes.extend_from_slice(&piece[..size]);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// What the head of an answer says.
+#[derive(Debug, PartialEq, Eq)]
+struct Head {
+    ok: bool,
+    keeps: bool,
+    /// Of head and body.
+    length: usize,
+}
+
+impl Head {
+    fn parse(bytes: &[u8]) -> io::Result<Option<Self>> {
+        let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(None) };
+        let text = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
+        let header = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        let body = header("content-length:").and_then(|length| length.parse::<usize>().ok());
+        let length = end + 4 + body.ok_or_else(|| broken("the length is missing"))?;
+        let ok = text.split(' ').nth(1).is_some_and(|status| status.starts_with("200"));
+        Ok(Some(Self { ok, keeps: header("connection:") != Some("close"), length }))
+    }
+}
+
+fn broken(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
+}
+
+/// What became of many requests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Count {
+    pub(crate) answered: u64,
+    pub(crate) failed: u64,
+}
+
+impl Add for Count {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { answered: self.answered + other.answered, failed: self.failed + other.failed }
+    }
+}
+
+/// Asks for a file on many connections until `end`, each request after the answer to the last; a connection
+/// that is lost or closed is made anew.
+pub(crate) fn ask_all(address: SocketAddr, path: &str, connections: usize, end: Instant) -> Count {
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..connections).map(|_| scope.spawn(|| ask(address, path, end))).collect();
+        let counts = threads.into_iter().map(|thread| thread.join().expect("it doesn't panic"));
+        counts.fold(Count::default(), Count::add)
+    })
+}
+
+fn ask(address: SocketAddr, path: &str, end: Instant) -> Count {
+    let mut count = Count::default();
+    let mut client = None;
+    while Instant::now() < end {
+        let answer = client.take().map_or_else(|| Client::connect(address), Ok).and_then(|mut open: Client| {
+            let keeps = open.get(path)?;
+            Ok(keeps.then_some(open))
+        });
+        match answer {
+            Ok(open) => (client, count.answered) = (open, count.answered + 1),
+            Err(_) => count.failed += 1,
+        }
+    }
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_says_how_much_comes_and_whether_the_connection_stays() {
+        let head = |text: &str| Head::parse(text.as_bytes()).ok();
+        assert_eq!(head("HTTP/1.1 200 OK\r\nContent-Le"), Some(None));
+        let (ok, keeps) = (true, true);
+        assert_eq!(head("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nab"), Some(Some(Head { ok, keeps, length: 45 })));
+        let refused = "HTTP/1.1 503 Busy\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+        let length = refused.len();
+        assert_eq!(head(refused), Some(Some(Head { ok: false, keeps: false, length })));
+        assert_eq!(head("HTTP/1.1 200 OK\r\n\r\n"), None);
+    }
+}

@@ -1,0 +1,86 @@
+//! What a server uses: CPU time and memory of its process and all its descendants, from `/proc`.
+
+use std::collections::HashMap;
+use std::fs;
+use std::time::Duration;
+
+/// The CPU time that a process and its descendants have used, in user and system mode.
+pub(crate) fn cpu(process: u32) -> Duration {
+    let ticks: u64 = family(process).iter().map(|stat| stat.ticks).sum();
+    Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second()).unwrap_or(100)
+}
+
+/// The resident memory of a process and its descendants, in bytes.
+pub(crate) fn memory(process: u32) -> u64 {
+    let resident = |stat: &Stat| fs::read_to_string(format!("/proc/{}/smaps_rollup", stat.process));
+    family(process).iter().filter_map(|stat| resident(stat).ok()).filter_map(|text| rss(&text)).sum()
+}
+
+/// The ids of a process and its descendants.
+pub(crate) fn processes(process: u32) -> Vec<u32> {
+    family(process).iter().map(|stat| stat.process).collect()
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stat {
+    process: u32,
+    parent: u32,
+    ticks: u64,
+}
+
+fn family(process: u32) -> Vec<Stat> {
+    let mut children: HashMap<u32, Vec<Stat>> = HashMap::new();
+    let mut family = Vec::new();
+    for stat in all() {
+        if stat.process == process {
+            family.push(stat);
+        } else {
+            children.entry(stat.parent).or_default().push(stat);
+        }
+    }
+    let mut next = 0;
+    while let Some(parent) = family.get(next).map(|stat| stat.process) {
+        family.extend(children.remove(&parent).unwrap_or_default());
+        next += 1;
+    }
+    family
+}
+
+fn all() -> impl Iterator<Item = Stat> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let stats = entries.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
+    stats.filter_map(|text| parse(&text))
+}
+
+/// Reads `/proc/PID/stat` (proc_pid_stat(5)): the name in parentheses may hold anything.
+fn parse(text: &str) -> Option<Stat> {
+    let (process, rest) = text.split_once(" (")?;
+    let fields: Vec<&str> = rest.rsplit_once(") ")?.1.split(' ').collect();
+    let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
+    let parent = fields.get(1)?.parse().ok()?;
+    Some(Stat { process: process.parse().ok()?, parent, ticks: number(11)? + number(12)? })
+}
+
+fn rss(smaps: &str) -> Option<u64> {
+    let line = smaps.lines().find_map(|line| line.strip_prefix("Rss:"))?;
+    line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stat_is_read_behind_the_last_parenthesis() {
+        let text = "4711 (a) b (c) S 1 4711 4711 0 -1 4194304 9 0 0 0 120 35 0 0 20 0 3 0 100 1 2\n";
+        assert_eq!(parse(text), Some(Stat { process: 4711, parent: 1, ticks: 155 }));
+        assert_eq!(parse("4711 (short) S 1"), None);
+        assert_eq!(rss("00400000-7ffd [rollup]\nRss:                1480 kB\nPss: 3 kB\n"), Some(1480 * 1024));
+    }
+
+    #[test]
+    fn this_process_uses_memory() {
+        assert!(memory(std::process::id()) > 0);
+        assert_eq!(processes(std::process::id())[0], std::process::id());
+    }
+}
