@@ -138,7 +138,7 @@ fn database(folder: &Path, address: SocketAddr, routes: usize) -> Result<(), Err
 
 fn directory() -> Dir {
     let index_file = "index.html".into();
-    Dir { base: "static/".into(), index_file, default_ctype: "text/plain".into(), cache_ttl: 0 }
+    Dir { base: "static/".into(), index_file, default_ctype: "text/plain".into(), ..Dir::default() }
 }
 
 fn route(number: usize) -> String {
