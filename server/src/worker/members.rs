@@ -1,0 +1,126 @@
+//! The connections of a worker: how they come, how many there may be, and who is dropped.
+
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+
+use super::Worker;
+use crate::connection::{Accepted, Connection, Phase, Vitals};
+
+/// How long a worker that has no file descriptors left waits before it accepts again.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A connection as its worker sees it.
+#[derive(Debug)]
+pub(super) struct Member {
+    vitals: Rc<Vitals>,
+    task: AbortHandle,
+}
+
+impl Worker {
+    pub(super) fn accept(self: &Rc<Self>, listener: TcpListener) -> AbortHandle {
+        let worker = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            match tokio::net::TcpListener::from_std(listener) {
+                Ok(listener) => worker.accept_all(listener).await,
+                Err(error) => tracing::error!("cannot accept connections: {error}"),
+            }
+        })
+        .abort_handle()
+    }
+
+    async fn accept_all(self: Rc<Self>, listener: tokio::net::TcpListener) {
+        loop {
+            self.room().await;
+            match listener.accept().await {
+                // A client of IPv4 on a socket of IPv6 goes by its own address.
+                Ok((stream, peer)) => self.welcome(stream, SocketAddr::new(peer.ip().to_canonical(), peer.port())),
+                Err(error) => {
+                    tracing::warn!("cannot accept a connection: {error}");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Waits until this worker may have another connection.
+    async fn room(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.members.borrow().len() < self.share() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// This worker's share of `limits.connections`.
+    fn share(&self) -> usize {
+        match self.site.borrow().settings.connections {
+            0 => self.descriptors,
+            limit => limit.div_ceil(self.peers.len()),
+        }
+    }
+
+    fn welcome(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr) {
+        let limit = self.site.borrow().settings.connections_per_address;
+        let counted = if limit == 0 { None } else { self.addresses.count(peer.ip(), limit) };
+        if limit > 0 && counted.is_none() {
+            tracing::debug!("refused a connection from {peer}: its address has {limit} already");
+            return;
+        }
+        let mut members = self.members.borrow_mut();
+        let place = members.vacant_entry();
+        let vitals = Rc::new(Vitals::new(Instant::now()));
+        let accepted = Accepted { stream, peer, counted };
+        let connection = Connection::new(accepted, Rc::clone(self), place.key(), Rc::clone(&vitals));
+        let task = tokio::task::spawn_local(connection.serve()).abort_handle();
+        place.insert(Member { vitals, task });
+    }
+
+    /// Drops the connections that are too slow, again and again.
+    pub(super) async fn sweep(self: Rc<Self>) {
+        loop {
+            tokio::time::sleep(self.settings().tick_timer).await;
+            let (now, settings) = (Instant::now(), self.settings());
+            for (_, member) in self.members.borrow().iter() {
+                if let Some(phase) = member.vitals.fatal(now, &settings) {
+                    if phase != Phase::Idle {
+                        tracing::info!("dropped a connection that was too slow while {phase:?}");
+                    }
+                    member.task.abort();
+                }
+            }
+        }
+    }
+
+    pub(super) async fn drain(self: Rc<Self>, done: oneshot::Sender<()>) {
+        self.draining.set(true);
+        for (_, member) in self.members.borrow().iter().filter(|(_, member)| member.vitals.is_idle()) {
+            member.task.abort();
+        }
+        loop {
+            let changed = self.changed.notified();
+            if self.members.borrow().is_empty() {
+                break;
+            }
+            changed.await;
+        }
+        self.flush_log();
+        let _ = done.send(());
+    }
+
+    /// Takes a connection from the others.
+    pub(crate) fn closed(&self, key: usize) {
+        let mut members = self.members.borrow_mut();
+        let was_full = members.len() >= self.share();
+        members.remove(key);
+        if was_full || (self.draining.get() && members.is_empty()) {
+            self.changed.notify_waiters();
+        }
+    }
+}
