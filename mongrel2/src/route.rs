@@ -73,6 +73,11 @@ impl Path {
         }
     }
 
+    /// The same for the name of a host, whose letters are matched in lower case.
+    fn matches_name(&self, name: &[u8]) -> bool {
+        self.pattern.is_none() || self.matches_rest(&name.to_ascii_lowercase())
+    }
+
     /// What a directory looks up below its base: the path without the prefix, or all of it where the route is
     /// told by a suffix.
     pub fn rest<'p>(&self, path: &'p [u8]) -> &'p [u8] {
@@ -167,12 +172,9 @@ impl<T> Hosts<T> {
     /// A suffix starts at a label: `example.com` is a suffix of `www.example.com` but not of
     /// `badexample.com`.  Letters match in either case.
     pub fn find(&self, name: &[u8]) -> Option<&T> {
-        let name = name.to_ascii_lowercase();
-        let backwards: Vec<u8> = name.iter().rev().copied().collect();
-        self.suffixes
-            .walk(&backwards)
-            .find_map(|rules| rules.iter().find(|rule| rule.path.matches_rest(&name) && at_label(&rule.path, &name)))
-            .map(|rule| &rule.value)
+        let backwards: Vec<u8> = name.iter().rev().map(u8::to_ascii_lowercase).collect();
+        let fits = |rule: &&Rule<T>| at_label(&rule.path, name) && rule.path.matches_name(name);
+        self.suffixes.walk(&backwards).find_map(|rules| rules.iter().find(fits)).map(|rule| &rule.value)
     }
 }
 

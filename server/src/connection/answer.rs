@@ -19,8 +19,12 @@ impl Answer {
     /// Starts with the status line and `Date` (RFC 9110, section 6.6.1).
     pub(crate) fn new(status: u16, date: &str) -> Self {
         let mut head = String::with_capacity(512);
-        let reason = reason(status);
-        write!(head, "HTTP/1.1 {status} {reason}\r\nDate: {date}\r\n").expect("a String takes everything");
+        match status {
+            200 => head.push_str("HTTP/1.1 200 OK\r\nDate: "),
+            _ => write!(head, "HTTP/1.1 {status} {}\r\nDate: ", reason(status)).expect("a String takes everything"),
+        }
+        head.push_str(date);
+        head.push_str("\r\n");
         Self { status, head }
     }
 

@@ -78,8 +78,7 @@ impl Connection {
     }
 
     async fn whole(&mut self, request: &Request, served: &Served) -> Outcome {
-        let answer = self.about(200, served).header("Content-Length", served.size);
-        let answer = answer.header("Content-Type", &served.mimetype);
+        let answer = self.answer(200).lines(&served.whole);
         if request.is_head() {
             return self.send(request, answer, b"").await;
         }

@@ -121,7 +121,7 @@ impl Connection {
             let request = match self.read_request().await {
                 Ok(request) => request,
                 Err((refusal, host)) => {
-                    self.refuse(refusal, host.as_deref()).await;
+                    Box::pin(self.refuse(refusal, host.as_deref())).await;
                     return After::Close;
                 }
             };
@@ -140,10 +140,10 @@ impl Connection {
     /// A request, or why there is none and which host it was for, if its head could be read.
     async fn read_request(&mut self) -> Result<Request, (Refusal, Option<Vec<u8>>)> {
         let buffer = self.worker.take_buffer();
-        let settings = self.worker.settings();
-        let mut request = self.stream.read_head(buffer, &settings).await.map_err(|refusal| (refusal, None))?;
+        let site = self.worker.site();
+        let mut request = self.stream.read_head(buffer, &site.settings).await.map_err(|refusal| (refusal, None))?;
         if request.head.framing != Framing::Length(0) {
-            let read = self.stream.read_body(&mut request, settings.content_length).await;
+            let read = self.stream.read_body(&mut request, site.settings.content_length).await;
             read.map_err(|refusal| (refusal, request.host().map(<[u8]>::to_vec)))?;
         }
         Ok(request)
@@ -153,14 +153,16 @@ impl Connection {
         let site = self.worker.site();
         let host = Arc::clone(site.host(request.host()));
         let outcome = self.dispatch(request, &site, &host).await;
-        self.worker.log(&Access {
-            host: &host.name,
-            peer: self.peer,
-            time: self.worker.date().0,
-            asked: Some(asked(request, &site)),
-            status: outcome.status,
-            bytes: outcome.bytes,
-        });
+        if self.worker.keeps_log() {
+            self.worker.log(&Access {
+                host: &host.name,
+                peer: self.peer,
+                time: self.worker.date().0,
+                asked: Some(asked(request, &site)),
+                status: outcome.status,
+                bytes: outcome.bytes,
+            });
+        }
         outcome.after
     }
 
@@ -184,7 +186,8 @@ impl Connection {
                 Target::Directory(directory) => {
                     self.file(request, site, directory, rule.path().rest(request.path())).await
                 }
-                Target::Handler(handler) => self.ask(request, site, handler, &rule.path().text).await,
+                // In a box, as it would make the future of every request larger.
+                Target::Handler(handler) => Box::pin(self.ask(request, site, handler, &rule.path().text)).await,
             },
         }
     }

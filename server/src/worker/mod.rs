@@ -178,6 +178,11 @@ impl Worker {
         }
     }
 
+    /// Whether there is an access log.
+    pub(crate) fn keeps_log(&self) -> bool {
+        self.access.is_some()
+    }
+
     /// Adds a line to the access log.
     pub(crate) fn log(self: &Rc<Self>, access: &Access<'_>) {
         if self.access.as_ref().is_some_and(|log| log.add(access, self.log_format())) {

@@ -46,13 +46,11 @@ fn no_client_chooses_another_host() {
     for (path, location) in [
         ("//evil.com", "/evil.com"),
         ("///evil.com/?a=//b", "/evil.com/?a=//b"),
-        ("/\\evil.com", "/evil.com"),
-        ("/x/\\evil.com", "/x/\\evil.com"),
         ("/%0d%0aX:y", "/%0d%0aX:y"),
     ] {
         assert_eq!(running.get(path).header("location"), Some(location), "{path}");
     }
-    for path in ["http://evil.com/", "@evil.com", "/\u{1}"] {
+    for path in ["http://evil.com/", "@evil.com", "/\u{1}", "/\\evil.com", "/x/\\evil.com"] {
         let answer = running.get(path);
         assert!(!answer.header("location").is_some_and(|location| location.contains("evil")), "{path}: {answer:?}");
     }
@@ -160,7 +158,7 @@ fn a_page_that_cannot_be_read_is_said_once() {
     let warnings = |running: &Running| running.log("error.log").matches("cannot read `errors/missing.html`").count();
     for _ in 0..3 {
         let answer = running.ask("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
-        assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD")));
+        assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD, OPTIONS")));
         assert!(answer.text().contains("<h1>405 Method Not Allowed</h1>"));
     }
     testkit::wait::until("the warning", || (warnings(&running) == 1).then_some(()));

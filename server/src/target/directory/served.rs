@@ -24,8 +24,10 @@ pub(crate) struct Served {
     pub(crate) mimetype: String,
     /// The header lines of every answer about the file, 304 among them.
     pub(crate) validators: String,
-    /// The header lines of answers that have the file in them, Content-Type and Content-Length excepted.
+    /// The header lines of answers that have parts of the file in them.
     pub(crate) entity: String,
+    /// All header lines of an answer that has the whole file in it.
+    pub(crate) whole: String,
 }
 
 /// Where the bytes are.
@@ -63,7 +65,8 @@ impl Served {
         let coded = |encoding: super::Encoding| format!("Content-Encoding: {}\r\n", encoding.token());
         let entity = opened.encoding.map_or_else(String::new, coded) + "Accept-Ranges: bytes\r\n";
         let mimetype = mimetype(&extension(&opened.name)).unwrap_or_else(|| directory.fallback_type());
-        Ok((Self { body, size, etag, modified, mimetype, validators, entity }, stat))
+        let whole = format!("{validators}{entity}Content-Type: {mimetype}\r\nContent-Length: {size}\r\n");
+        Ok((Self { body, size, etag, modified, mimetype, validators, entity, whole }, stat))
     }
 
     /// What the client's conditions are compared with.
