@@ -147,7 +147,7 @@ fn route(number: usize) -> String {
 
 /// No limit may end a connection that waits.
 fn settings() -> std::collections::BTreeMap<String, String> {
-    let limits = ["min_ping", "min_read_rate", "min_write_rate", "kill_limit"];
+    let limits = ["min_ping", "min_read_rate", "min_write_rate"];
     let off = limits.iter().map(|limit| (format!("limits.{limit}"), "0"));
     let others = [
         ("disable.access_logging", "1"),

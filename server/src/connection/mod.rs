@@ -82,13 +82,16 @@ impl Drop for Connection {
 
 impl Connection {
     /// Makes a connection of a worker's, with its place among the others.
-    pub(crate) fn new(accepted: Accepted, worker: Rc<Worker>, key: usize, vitals: Rc<Vitals>) -> Self {
+    ///
+    /// In a box, since a future would hold what it is given twice.
+    pub(crate) fn new(accepted: Accepted, worker: Rc<Worker>, key: usize, vitals: Rc<Vitals>) -> Box<Self> {
         let Accepted { stream, peer, counted } = accepted;
-        Self { stream: Stream::new(stream, vitals), peer, worker, key, line: None, _counted: counted.map(Box::new) }
+        let stream = Stream::new(stream, vitals);
+        Box::new(Self { stream, peer, worker, key, line: None, _counted: counted.map(Box::new) })
     }
 
     /// Serves the connection to its end.
-    pub(crate) async fn serve(mut self) {
+    pub(crate) async fn serve(mut self: Box<Self>) {
         while self.has_request().await {
             if let After::Close = self.active().await {
                 break;

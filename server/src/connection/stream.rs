@@ -1,6 +1,7 @@
 //! The socket of a connection and the bytes that have come but haven't been looked at.
 
 use std::fs::File;
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::rc::Rc;
@@ -56,8 +57,11 @@ impl Stream {
     }
 
     /// Waits until something can be read; gives whether the socket still works.
+    ///
+    /// Only the connection's own task ever waits here, so that the waker's one place in the socket will do: an
+    /// idle connection's future is a hundred bytes smaller for it.
     pub(super) async fn readable(&self) -> bool {
-        self.has_bytes() || self.socket.readable().await.is_ok()
+        self.has_bytes() || poll_fn(|context| self.socket.poll_read_ready(context)).await.is_ok()
     }
 
     /// Reads a request's head; `buffer` is an empty one to read into.
