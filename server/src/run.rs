@@ -1,5 +1,6 @@
 //! The main thread of a running server: it waits for what the operator wants.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -83,7 +84,7 @@ impl Running {
 
     /// Takes the configuration anew: builds all of it, then swaps.
     async fn reload(&mut self) -> Result<(), StartError> {
-        let (checked, notes) = self.command.load()?;
+        let (checked, notes) = self.command.load(Some(Path::new(".")))?;
         let server = checked.server(&self.command.uuid).expect("load found it").clone();
         let built = Site::build(&checked, &server, &mut self.sockets);
         let site = Arc::new(built.inspect_err(|_| self.sockets.drop_fresh())?);

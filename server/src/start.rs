@@ -68,11 +68,12 @@ impl Command {
         Ok(Self { database: std::path::absolute(database)?, uuid })
     }
 
-    /// Reads and checks the configuration.
+    /// Reads and checks the configuration of a server in the chroot `root`; `None` is the one that the
+    /// configuration names.
     ///
     /// # Errors
     /// It can't be read, isn't sound, or has no such server.
-    pub(crate) fn load(&self) -> Result<(Checked, Vec<String>), StartError> {
+    pub(crate) fn load(&self, root: Option<&Path>) -> Result<(Checked, Vec<String>), StartError> {
         let database = Database::open_to_read(&self.database);
         let config = database.and_then(|database| database.load());
         let config = config.map_err(|error| StartError::Store(self.database.clone(), error))?;
@@ -83,8 +84,26 @@ impl Command {
         match checked.server(&self.uuid) {
             None => Err(StartError::NoServer { database: self.database.clone(), uuid: self.uuid.clone() }),
             Some(server) if server.use_ssl => Err(StartError::Tls),
+            Some(server) if self.is_published(server, root.unwrap_or(Path::new(&server.chroot))) => {
+                let message = format!("a Dir of server `{}` would publish the database itself", server.label());
+                Err(StartError::Unsound(vec![message]))
+            }
             Some(_) => Ok((checked, problems.iter().map(|problem| problem.describe(&config)).collect())),
         }
+    }
+
+    /// Whether the database lies below what a Dir serves, which no check of the configuration alone can tell.
+    fn is_published(&self, server: &Server, root: &Path) -> bool {
+        let (Ok(database), Ok(root)) = (self.database.canonicalize(), root.canonicalize()) else {
+            return false;
+        };
+        let Ok(inside) = database.strip_prefix(root) else {
+            return false;
+        };
+        let targets = server.hosts.iter().flat_map(|host| &host.routes).map(|route| &route.target);
+        targets
+            .into_iter()
+            .any(|target| matches!(target, Target::Dir(dir) if inside.starts_with(inside_chroot(&dir.base))))
     }
 }
 
@@ -98,7 +117,7 @@ pub(crate) fn log_paths(server: &Server) -> log::Paths {
 /// # Errors
 /// What is wrong with the configuration, or with the chroot.
 pub(crate) fn plan(mut command: Command) -> Result<Plan, StartError> {
-    let (checked, notes) = command.load()?;
+    let (checked, notes) = command.load(None)?;
     let server = checked.server(&command.uuid).expect("load found it");
     let chroot = PathBuf::from(&server.chroot);
     let privilege = Privilege::held(&chroot).map_err(|error| StartError::Chroot(chroot.clone(), error))?;

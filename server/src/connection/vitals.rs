@@ -147,7 +147,7 @@ mod tests {
     fn check(phase: Phase, seconds: u64, bytes: u64, silent: u64, given: &[(&str, &str)], dropped: bool) {
         let settings: BTreeMap<String, String> =
             given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let start = Instant::now();
+        let start = Instant::now() + Duration::from_secs(1);
         let now = start + Duration::from_secs(seconds);
         let vitals = Vitals::new(start);
         vitals.begin(phase, Moment::of(start));
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn a_burst_at_the_beginning_is_soon_forgotten() {
         let settings = Settings::new(&BTreeMap::new());
-        let start = Instant::now();
+        let start = Instant::now() + Duration::from_secs(1);
         let vitals = Vitals::new(start);
         vitals.begin(Phase::Writing, Moment::of(start));
         vitals.bytes.set(10_000_000);

@@ -104,6 +104,17 @@ fn a_configuration_that_is_not_sound() {
 }
 
 #[test]
+fn a_database_that_would_be_published() {
+    let site = Site::new().files("/");
+    site.save();
+    let moved = site.path().join("static/config.sqlite");
+    fs::rename(site.path().join("config.sqlite"), &moved).unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_mongrel2")).arg(&moved).arg(UUID).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("would publish the database itself"), "{stderr}");
+}
+
+#[test]
 fn wrong_arguments() {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_mongrel2")).arg("x").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
