@@ -79,6 +79,7 @@ pub const KNOWN: &[Known] = &[
     number("limits.min_write_rate", 300, 0, 1 << 30),
     no_effect("limits.proxy_read_retries", LATER),
     no_effect("limits.proxy_read_retry_warn", LATER),
+    number("limits.reply_queue", 4 * 1024 * 1024, 64 * 1024, 1 << 30),
     number("limits.tick_timer", 10, 1, 3600),
     number("limits.url_path", 256, 16, 64 * 1024),
     number("maintenance.retry_after", 60, 1, 86_400),
@@ -170,6 +171,8 @@ pub struct Settings {
     pub min_read_rate: u64,
     /// `limits.min_write_rate`, bytes per second: how fast a client has to take an answer; 0 is any rate.
     pub min_write_rate: u64,
+    /// `limits.reply_queue`, bytes: how much of handlers' replies may wait for one client.
+    pub reply_queue: usize,
     /// `limits.tick_timer`, seconds: how often connections are looked at.
     pub tick_timer: Duration,
     /// `limits.url_path`, bytes: the longest path, without its query.
@@ -218,6 +221,7 @@ impl Settings {
             min_ping: Duration::from_secs(number("limits.min_ping")),
             min_read_rate: number("limits.min_read_rate"),
             min_write_rate: number("limits.min_write_rate"),
+            reply_queue: size("limits.reply_queue"),
             tick_timer: Duration::from_secs(number("limits.tick_timer")),
             url_path: size("limits.url_path"),
             retry_after: Duration::from_secs(number("maintenance.retry_after")),

@@ -12,13 +12,12 @@ use tokio::sync::Notify;
 use crate::target::handler::{Handler, Inlet};
 use crate::worker::Item;
 
-/// How many bytes may wait for a client.
-const LIMIT: usize = 4 * 1024 * 1024;
-
 /// The queue of one connection.
 #[derive(Debug)]
 pub(crate) struct Line {
     id: u64,
+    /// How many bytes may wait for the client (`limits.reply_queue`).
+    limit: usize,
     queue: RefCell<VecDeque<Item>>,
     bytes: Cell<usize>,
     overflown: Cell<bool>,
@@ -30,9 +29,10 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    pub(crate) fn new(id: u64) -> Self {
+    pub(crate) fn new(id: u64, limit: usize) -> Self {
         Self {
             id,
+            limit,
             queue: RefCell::default(),
             bytes: Cell::new(0),
             overflown: Cell::new(false),
@@ -72,7 +72,7 @@ impl Line {
             self.bytes.set(self.bytes.get() + bytes.len());
         }
         // A single message may be larger than the limit: it is there already.
-        if self.bytes.get() > LIMIT && !self.queue.borrow().is_empty() {
+        if self.bytes.get() > self.limit && !self.queue.borrow().is_empty() {
             self.overflown.set(true);
             self.overflow.notify_one();
         } else {

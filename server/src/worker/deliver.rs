@@ -13,7 +13,7 @@ impl Worker {
     pub(crate) fn register(&self) -> Rc<Line> {
         let id = self.next_id.get();
         self.next_id.set(id + self.peers.len() as u64);
-        let line = Rc::new(Line::new(id));
+        let line = Rc::new(Line::new(id, self.site.borrow().settings.reply_queue));
         self.lines.borrow_mut().insert(id, Rc::clone(&line));
         line
     }

@@ -200,7 +200,8 @@ fn a_full_queue_answers_at_once() {
 
 #[test]
 fn a_reader_that_is_too_slow_loses_its_connection_and_slows_nobody() {
-    let (running, peer) = start();
+    let running = site().setting("limits.reply_queue", "65536").start();
+    let peer = Peer::connect(running.site.path(), "one");
     let mut slow = running.connect();
     slow.send(get("/one"));
     let slow_id = peer.request().id;
