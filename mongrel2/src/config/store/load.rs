@@ -1,0 +1,251 @@
+//! From rows to a tree.  What doesn't belong is told with its table and row.
+
+use std::collections::BTreeMap;
+
+use rusqlite::types::{FromSql, Value};
+use rusqlite::{Connection, Row};
+
+use super::{StoreError, schema, text_of};
+use crate::config::tree::{Config, Dir, Handler, Host, Proxy, Redirect, Route, Server, Target};
+
+pub(super) struct Loader<'a> {
+    pub(super) connection: &'a Connection,
+}
+
+type Id = i64;
+
+impl Loader<'_> {
+    pub(super) fn config(&self) -> Result<Config, StoreError> {
+        let targets = Targets {
+            dirs: self.table("directory", "base, index_file, default_ctype, cache_ttl, listing", dir)?,
+            proxies: self.table("proxy", "addr, port", proxy)?,
+            handlers: self.table(
+                "handler",
+                "send_spec, send_ident, recv_spec, recv_ident, raw_payload, protocol",
+                handler,
+            )?,
+            redirects: self.table("redirect", "to, status", redirect)?,
+        };
+        let mut hosts = self.hosts()?;
+        for (id, (host_id, route)) in
+            self.table("route", "path, reversed, host_id, target_id, target_type", |row| targets.route(row))?
+        {
+            owner(&mut hosts, "route", id, host_id)?.routes.push(route);
+        }
+        let mut servers = self.servers()?;
+        for (id, (server_id, host)) in hosts {
+            let server =
+                servers.get_mut(&server_id).ok_or_else(|| dangling("host", id, "server_id", server_id, "server"))?;
+            server.hosts.push(host);
+        }
+        Ok(Config {
+            servers: servers.into_values().collect(),
+            settings: self.pairs("setting", "key, value")?,
+            mimetypes: self.pairs("mimetype", "extension, mimetype")?,
+        })
+    }
+
+    pub(super) fn servers(&self) -> Result<BTreeMap<Id, Server>, StoreError> {
+        self.table(
+            "server",
+            "uuid, access_log, error_log, error_log_level, chroot, pid_file, control_port, default_host, name, \
+             bind_addr, port, use_ssl",
+            server,
+        )
+    }
+
+    /// Hosts without routes, each with the id of its server.
+    fn hosts(&self) -> Result<BTreeMap<Id, (Id, Host)>, StoreError> {
+        let mut hosts = self.table("host", "server_id, maintenance, name, matching", host)?;
+        for (id, (host_id, matching)) in self.table("alias", "host_id, matching", alias)? {
+            owner(&mut hosts, "alias", id, host_id)?.aliases.push(matching);
+        }
+        for (id, (host_id, status, path)) in self.table("error_page", "host_id, status, path", error_page)? {
+            owner(&mut hosts, "error_page", id, host_id)?.error_pages.insert(status, path);
+        }
+        Ok(hosts)
+    }
+
+    /// All rows of a table by id, which is their order; none if there is no such table.
+    fn table<T>(
+        &self,
+        table: &'static str,
+        columns: &str,
+        read: impl Fn(&Fields<'_>) -> Result<T, StoreError>,
+    ) -> Result<BTreeMap<Id, T>, StoreError> {
+        let Some(query) = schema::select(self.connection, table, columns)? else {
+            return Ok(BTreeMap::new());
+        };
+        let mut statement = self.connection.prepare(&query)?;
+        let mut rows = statement.query([])?;
+        let mut result = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            let fields = Fields { table, id: row.get(0)?, row };
+            result.insert(fields.id, read(&fields)?);
+        }
+        Ok(result)
+    }
+
+    pub(super) fn pairs(&self, table: &'static str, columns: &str) -> Result<BTreeMap<String, String>, StoreError> {
+        let rows = self.table(table, columns, |row| {
+            let (key, value) = columns.split_once(", ").expect("two columns");
+            Ok((row.text(key)?, row.text(value)?))
+        })?;
+        Ok(rows.into_values().collect())
+    }
+}
+
+struct Targets {
+    dirs: BTreeMap<Id, Dir>,
+    proxies: BTreeMap<Id, Proxy>,
+    handlers: BTreeMap<Id, Handler>,
+    redirects: BTreeMap<Id, Redirect>,
+}
+
+impl Targets {
+    fn route(&self, row: &Fields<'_>) -> Result<(Id, Route), StoreError> {
+        let target_id = row.integer("target_id", 0)?;
+        let target_type = row.text("target_type")?;
+        let (table, target) = match target_type.as_str() {
+            "dir" => ("directory", self.dirs.get(&target_id).cloned().map(Target::Dir)),
+            "proxy" => ("proxy", self.proxies.get(&target_id).cloned().map(Target::Proxy)),
+            "handler" => ("handler", self.handlers.get(&target_id).cloned().map(Target::Handler)),
+            "redirect" => ("redirect", self.redirects.get(&target_id).cloned().map(Target::Redirect)),
+            other => {
+                let message = format!("target_type is `{other}`, not `dir`, `proxy`, `handler` or `redirect`");
+                return Err(row.fault(message));
+            }
+        };
+        let target = target.ok_or_else(|| dangling("route", row.id, "target_id", target_id, table))?;
+        let route = Route { path: row.text("path")?, reversed: row.truth("reversed")?, target };
+        Ok((row.integer("host_id", 0)?, route))
+    }
+}
+
+/// The host that a row belongs to.
+fn owner<'h>(
+    hosts: &'h mut BTreeMap<Id, (Id, Host)>,
+    table: &'static str,
+    id: Id,
+    host_id: Id,
+) -> Result<&'h mut Host, StoreError> {
+    let found = hosts.get_mut(&host_id).map(|(_, host)| host);
+    found.ok_or_else(|| dangling(table, id, "host_id", host_id, "host"))
+}
+
+fn dangling(table: &'static str, id: Id, column: &str, value: Id, other: &str) -> StoreError {
+    StoreError::Row { table, id, message: format!("{column} is {value}, but table `{other}` has no such row") }
+}
+
+fn server(row: &Fields<'_>) -> Result<Server, StoreError> {
+    let defaults = Server::default();
+    Ok(Server {
+        uuid: row.text("uuid")?,
+        access_log: row.text("access_log")?,
+        error_log: row.text("error_log")?,
+        error_log_level: row.integer("error_log_level", defaults.error_log_level)?,
+        chroot: row.optional("chroot")?.unwrap_or(defaults.chroot),
+        pid_file: row.text("pid_file")?,
+        control_port: row.text("control_port")?,
+        default_host: row.text("default_host")?,
+        name: row.text("name")?,
+        bind_addr: row.optional("bind_addr")?.unwrap_or(defaults.bind_addr),
+        port: row.integer("port", 0)?,
+        use_ssl: row.truth("use_ssl")?,
+        hosts: Vec::new(),
+    })
+}
+
+fn host(row: &Fields<'_>) -> Result<(Id, Host), StoreError> {
+    let host = Host {
+        maintenance: row.truth("maintenance")?,
+        name: row.text("name")?,
+        matching: row.text("matching")?,
+        aliases: Vec::new(),
+        error_pages: BTreeMap::new(),
+        routes: Vec::new(),
+    };
+    Ok((row.integer("server_id", 0)?, host))
+}
+
+fn alias(row: &Fields<'_>) -> Result<(Id, String), StoreError> {
+    Ok((row.integer("host_id", 0)?, row.text("matching")?))
+}
+
+fn error_page(row: &Fields<'_>) -> Result<(Id, i64, String), StoreError> {
+    Ok((row.integer("host_id", 0)?, row.integer("status", 0)?, row.text("path")?))
+}
+
+fn dir(row: &Fields<'_>) -> Result<Dir, StoreError> {
+    Ok(Dir {
+        base: row.text("base")?,
+        index_file: row.text("index_file")?,
+        default_ctype: row.text("default_ctype")?,
+        cache_ttl: row.integer("cache_ttl", 0)?,
+        listing: row.truth("listing")?,
+    })
+}
+
+fn redirect(row: &Fields<'_>) -> Result<Redirect, StoreError> {
+    Ok(Redirect { to: row.text("to")?, status: row.integer("status", Redirect::default().status)? })
+}
+
+fn proxy(row: &Fields<'_>) -> Result<Proxy, StoreError> {
+    Ok(Proxy { addr: row.text("addr")?, port: row.integer("port", 0)? })
+}
+
+fn handler(row: &Fields<'_>) -> Result<Handler, StoreError> {
+    let protocol = row.text("protocol")?.parse();
+    Ok(Handler {
+        send_spec: row.text("send_spec")?,
+        send_ident: row.text("send_ident")?,
+        recv_spec: row.text("recv_spec")?,
+        recv_ident: row.text("recv_ident")?,
+        raw_payload: row.truth("raw_payload")?,
+        protocol: protocol.map_err(|message| row.fault(format!("protocol: {message}")))?,
+    })
+}
+
+/// A row whose faults are told with table and id.
+struct Fields<'a> {
+    table: &'static str,
+    id: Id,
+    row: &'a Row<'a>,
+}
+
+impl Fields<'_> {
+    fn fault(&self, message: String) -> StoreError {
+        StoreError::Row { table: self.table, id: self.id, message }
+    }
+
+    /// SQLite keeps whatever type was inserted; here it must be the column's, or NULL.
+    fn value<T: FromSql>(&self, column: &str, kind: &str) -> Result<Option<T>, StoreError> {
+        self.row.get(column).map_err(|_| {
+            let found = self.row.get::<_, Value>(column).map_or_else(|_| "?".into(), |value| text_of(&value));
+            self.fault(format!("{column} is `{found}`, not {kind}"))
+        })
+    }
+
+    fn optional(&self, column: &str) -> Result<Option<String>, StoreError> {
+        self.value(column, "a text")
+    }
+
+    fn text(&self, column: &str) -> Result<String, StoreError> {
+        match self.value::<Value>(column, "a text")? {
+            Some(Value::Integer(number)) => Ok(number.to_string()),
+            _ => Ok(self.optional(column)?.unwrap_or_default()),
+        }
+    }
+
+    fn integer(&self, column: &str, default: i64) -> Result<i64, StoreError> {
+        Ok(self.value(column, "a number")?.unwrap_or(default))
+    }
+
+    fn truth(&self, column: &str) -> Result<bool, StoreError> {
+        match self.integer(column, 0)? {
+            0 => Ok(false),
+            1 => Ok(true),
+            other => Err(self.fault(format!("{column} is {other}, not 0 or 1"))),
+        }
+    }
+}

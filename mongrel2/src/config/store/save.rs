@@ -1,0 +1,156 @@
+//! From a tree to rows, within a transaction.
+
+use std::collections::HashMap;
+
+use rusqlite::{Transaction, params};
+
+use super::schema::Schema;
+use super::{StoreError, VERSION};
+use crate::config::mimetypes::default_mimetypes;
+use crate::config::tree::{Config, Host, Route, Server, Target};
+
+/// A change in progress.
+#[derive(Debug)]
+pub struct Change<'a> {
+    pub(super) transaction: &'a Transaction<'a>,
+}
+
+impl Change<'_> {
+    /// Makes the tables and columns that are missing, and empties those of the configuration, but for the media types,
+    /// which it fills.  The log and the statistics stay.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn init(&self) -> Result<(), StoreError> {
+        self.save(&Config { mimetypes: default_mimetypes(), ..Config::default() })
+    }
+
+    /// Replaces the configuration; makes the tables and columns that are missing.  The log and the statistics stay.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn save(&self, config: &Config) -> Result<(), StoreError> {
+        let schema = Schema::read()?;
+        schema.complete(self.transaction)?;
+        self.transaction.pragma_update(None, "user_version", VERSION)?;
+        for table in schema.config_tables()? {
+            self.transaction.execute(&format!("DELETE FROM {table}"), [])?;
+        }
+        let mut targets = HashMap::new();
+        for server in &config.servers {
+            self.save_server(server, &mut targets)?;
+        }
+        let mut setting = self.transaction.prepare("INSERT INTO setting (key, value) VALUES (?, ?)")?;
+        for pair in &config.settings {
+            setting.execute(pair)?;
+        }
+        let mut mimetype = self.transaction.prepare("INSERT INTO mimetype (extension, mimetype) VALUES (?, ?)")?;
+        for pair in &config.mimetypes {
+            mimetype.execute(pair)?;
+        }
+        Ok(())
+    }
+
+    fn save_server<'c>(&self, server: &'c Server, targets: &mut HashMap<&'c Target, i64>) -> Result<(), StoreError> {
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO server (uuid, access_log, error_log, error_log_level, chroot, pid_file, control_port,
+             default_host, name, bind_addr, port, use_ssl) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            )?
+            .execute(params![
+                server.uuid,
+                server.access_log,
+                server.error_log,
+                server.error_log_level,
+                server.chroot,
+                server.pid_file,
+                server.control_port,
+                server.default_host,
+                server.name,
+                server.bind_addr,
+                server.port,
+                server.use_ssl,
+            ])?;
+        let server_id = self.transaction.last_insert_rowid();
+        server.hosts.iter().try_for_each(|host| self.save_host(server_id, host, targets))
+    }
+
+    fn save_host<'c>(
+        &self,
+        server_id: i64,
+        host: &'c Host,
+        targets: &mut HashMap<&'c Target, i64>,
+    ) -> Result<(), StoreError> {
+        self.transaction
+            .prepare_cached("INSERT INTO host (server_id, maintenance, name, matching) VALUES (?, ?, ?, ?)")?
+            .execute(params![server_id, host.maintenance, host.name, host.matching])?;
+        let host_id = self.transaction.last_insert_rowid();
+        let mut alias = self.transaction.prepare_cached("INSERT INTO alias (host_id, matching) VALUES (?, ?)")?;
+        for matching in &host.aliases {
+            alias.execute(params![host_id, matching])?;
+        }
+        let mut page =
+            self.transaction.prepare_cached("INSERT INTO error_page (host_id, status, path) VALUES (?, ?, ?)")?;
+        for (status, path) in &host.error_pages {
+            page.execute(params![host_id, status, path])?;
+        }
+        host.routes.iter().try_for_each(|route| self.save_route(host_id, route, targets))
+    }
+
+    fn save_route<'c>(
+        &self,
+        host_id: i64,
+        route: &'c Route,
+        targets: &mut HashMap<&'c Target, i64>,
+    ) -> Result<(), StoreError> {
+        let target_id = match targets.get(&route.target) {
+            Some(id) => *id,
+            None => {
+                let id = self.save_target(&route.target)?;
+                targets.insert(&route.target, id);
+                id
+            }
+        };
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO route (path, reversed, host_id, target_id, target_type) VALUES (?, ?, ?, ?, ?)",
+            )?
+            .execute(params![route.path, route.reversed, host_id, target_id, route.target.target_type()])?;
+        Ok(())
+    }
+
+    fn save_target(&self, target: &Target) -> Result<i64, StoreError> {
+        match target {
+            Target::Dir(dir) => self
+                .transaction
+                .prepare_cached(
+                    "INSERT INTO directory (base, index_file, default_ctype, cache_ttl, listing)
+                     VALUES (?, ?, ?, ?, ?)",
+                )?
+                .execute(params![dir.base, dir.index_file, dir.default_ctype, dir.cache_ttl, dir.listing])?,
+            Target::Proxy(proxy) => self
+                .transaction
+                .prepare_cached("INSERT INTO proxy (addr, port) VALUES (?, ?)")?
+                .execute(params![proxy.addr, proxy.port])?,
+            Target::Handler(handler) => self
+                .transaction
+                .prepare_cached(
+                    "INSERT INTO handler (send_spec, send_ident, recv_spec, recv_ident, raw_payload, protocol)
+                     VALUES (?, ?, ?, ?, ?, ?)",
+                )?
+                .execute(params![
+                    handler.send_spec,
+                    handler.send_ident,
+                    handler.recv_spec,
+                    handler.recv_ident,
+                    handler.raw_payload,
+                    handler.protocol.as_str(),
+                ])?,
+            Target::Redirect(redirect) => self
+                .transaction
+                .prepare_cached("INSERT INTO redirect (\"to\", status) VALUES (?, ?)")?
+                .execute(params![redirect.to, redirect.status])?,
+        };
+        Ok(self.transaction.last_insert_rowid())
+    }
+}
