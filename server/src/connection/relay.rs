@@ -24,8 +24,10 @@ impl Connection {
         pattern: &str,
     ) -> Outcome {
         let line = Rc::clone(self.line.get_or_insert_with(|| self.worker.register()));
-        while line.pop().is_some() {
-            tracing::warn!("a handler replied to connection {} when it had no request open", line.id());
+        // What came since the last answer isn't for this request, and may be the wish to close.
+        if std::iter::from_fn(|| line.pop()).any(|item| !matches!(item, Item::Unanswered)) {
+            tracing::info!("connection {} was closed: a handler has replied to it between two requests", line.id());
+            return Outcome::new(499, 0, false);
         }
         let peer = self.peer.ip().to_string();
         let forwarded = (&b"x-forwarded-for"[..], peer.as_bytes());

@@ -89,6 +89,22 @@ fn an_empty_reply_closes_behind_what_was_sent() {
 }
 
 #[test]
+fn a_close_behind_an_answer_ends_pipelined_requests_too() {
+    let (running, peer) = start();
+    for _ in 0..20 {
+        let mut client = running.connect();
+        client.send([get("/one"), get("/one")].concat());
+        let id = peer.request().id;
+        peer.answer(&[id], "ok");
+        peer.reply(&[id], "");
+        assert_eq!(client.answer().text(), "ok");
+        assert!(client.is_closed());
+        // The second request may have been passed on before the wish to close came.
+        while !peer.request().is_disconnect() {}
+    }
+}
+
+#[test]
 fn a_body_comes_whole_and_unchanged() {
     let (running, peer) = start();
     let body: Vec<u8> = (0..20_000).map(|n| (n % 256) as u8).collect();
