@@ -73,9 +73,7 @@ enum After {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if let Some(line) = &self.line {
-            self.worker.unregister(line);
-        }
+        self.unregister();
         self.worker.closed(self.key);
     }
 }
@@ -118,6 +116,13 @@ impl Connection {
         }
     }
 
+    /// Tells handlers that the connection is gone, which they need not wait for a lingering client to hear.
+    fn unregister(&mut self) {
+        if let Some(line) = self.line.take() {
+            self.worker.unregister(&line);
+        }
+    }
+
     /// Answers requests until none is there.
     async fn exchanges(&mut self) -> After {
         loop {
@@ -131,6 +136,7 @@ impl Connection {
             let after = self.exchange(&request).await;
             self.worker.return_buffer(request.into_buffer());
             if after == After::Close || self.worker.is_draining() {
+                self.unregister();
                 self.stream.linger_if_unread().await;
                 return After::Close;
             }
