@@ -46,7 +46,9 @@ CREATE TABLE handler (id INTEGER PRIMARY KEY,
     recv_spec TEXT,                         -- ZeroMQ address of the SUB socket: replies
     recv_ident TEXT,                        -- subscription; '' is everything
     raw_payload INTEGER DEFAULT 0,
-    protocol TEXT DEFAULT 'json');          -- 'json' or 'tnetstring'
+    protocol TEXT DEFAULT 'json',           -- 'json' or 'tnetstring'
+    send_type TEXT DEFAULT 'push',          -- 'push': each request to one handler; 'pub': to all of them
+    sendfile_root TEXT DEFAULT '');         -- path under chroot: what sendfile replies may send; '' is nothing
 
 CREATE TABLE proxy (id INTEGER PRIMARY KEY,
     addr TEXT,
@@ -97,3 +99,7 @@ CREATE TABLE log (id INTEGER PRIMARY KEY,
     happened_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,    -- UTC
     how TEXT,
     why TEXT);
+
+-- One row for each change of the configuration, numbered; it outlives the configuration like the log.
+CREATE TABLE generation (id INTEGER PRIMARY KEY,
+    log_id INTEGER);                        -- the entry of the log that says who changed it, when and why

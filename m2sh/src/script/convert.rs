@@ -91,6 +91,8 @@ impl Object {
             recv_ident: self.text("recv_ident"),
             raw_payload: self.truth("raw_payload"),
             protocol: self.text("protocol").parse().unwrap_or(Protocol::Json),
+            send_type: self.text("send_type").parse().unwrap_or_default(),
+            sendfile_root: self.text("sendfile_root"),
         }
     }
 

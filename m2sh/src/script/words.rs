@@ -39,6 +39,8 @@ pub(super) enum Kind {
     Truth,
     /// `"json"` or `"tnetstring"`.
     Protocol,
+    /// `"push"` or `"pub"`.
+    SendType,
     /// A list of [`HOST`].
     Hosts,
     /// A map of paths to targets, or a list of [`ROUTE`].
@@ -130,6 +132,8 @@ pub(super) static HANDLER: Noun = Noun {
         may("recv_ident", Kind::Text),
         may("raw_payload", Kind::Truth),
         may("protocol", Kind::Protocol),
+        may("send_type", Kind::SendType),
+        may("sendfile_root", Kind::Text),
     ],
 };
 
@@ -183,7 +187,8 @@ impl Kind {
             Self::Text => value.is_string(),
             Self::Number => value.is_int(),
             Self::Truth => value.is_bool() || matches!(value.as_int(), Ok(0 | 1)),
-            Self::Protocol => value.clone().into_string().is_ok_and(|text| ["json", "tnetstring"].contains(&&*text)),
+            Self::Protocol => is_one_of(value, &["json", "tnetstring"]),
+            Self::SendType => is_one_of(value, &["push", "pub"]),
             Self::Hosts | Self::Texts => value.is_array(),
             Self::Pages => value.is_map(),
             Self::Routes => value.is_array() || value.is_map(),
@@ -198,6 +203,7 @@ impl Kind {
             Self::Number => "a number",
             Self::Truth => "true or false",
             Self::Protocol => "\"json\" or \"tnetstring\"",
+            Self::SendType => "\"push\" or \"pub\"",
             Self::Hosts => "a list of Host",
             Self::Routes => "a map of paths to targets, or a list of Route",
             Self::Target => "a Dir, a Proxy, a Handler or a Redirect",
@@ -220,7 +226,7 @@ impl Kind {
     /// What it got instead, in words.
     pub(super) fn got(self, value: &Dynamic) -> String {
         match value.clone().into_string() {
-            Ok(text) if self == Self::Protocol => format!("`{text}`"),
+            Ok(text) if matches!(self, Self::Protocol | Self::SendType) => format!("`{text}`"),
             _ => found(value),
         }
     }
@@ -241,6 +247,10 @@ impl Kind {
             _ => None,
         }
     }
+}
+
+fn is_one_of(value: &Dynamic, words: &[&str]) -> bool {
+    value.clone().into_string().is_ok_and(|text| words.contains(&&*text))
 }
 
 /// What a value is an object of.

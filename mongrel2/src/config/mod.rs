@@ -5,6 +5,7 @@ pub mod history;
 mod mimetypes;
 pub mod paths;
 pub mod settings;
+mod spec;
 pub mod store;
 pub mod tree;
 
@@ -12,7 +13,7 @@ pub use check::{Checked, Place, Problem, Severity, check};
 pub use mimetypes::default_mimetypes;
 pub use settings::{AccessLogFormat, Settings};
 pub use store::Database;
-pub use tree::{Config, Dir, Handler, Host, Protocol, Proxy, Redirect, Route, Server, Target};
+pub use tree::{Config, Dir, Handler, Host, Protocol, Proxy, Redirect, Route, SendType, Server, Target};
 
 /// The known word that is most like `word`, if one is close enough to be meant: "did you mean".
 pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

@@ -4,7 +4,10 @@
 //! in the database; here they become numbers, once, when a configuration is checked.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
+
+use super::spec::spec_fault;
 
 /// A setting that may be given.
 #[derive(Debug, Clone, Copy)]
@@ -29,8 +32,58 @@ pub enum Kind {
     },
     /// One of a few words; the first if it isn't given.
     Word(&'static [&'static str]),
+    /// A text of a certain form; `default` if it isn't given.
+    Text {
+        /// In force if the setting isn't given.
+        default: &'static str,
+        /// What it has to look like.
+        form: Form,
+    },
     /// Accepted because configurations in the field have it; it changes nothing, and this is why.
     NoEffect(&'static str),
+}
+
+/// What the text of a setting looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A ZeroMQ address.
+    Spec,
+    /// An IP address and a port, or nothing.
+    Address,
+    /// A path under the chroot that ends in `XXXXXX`, or nothing.
+    Template,
+    /// The rights of a file, in octal.
+    Mode,
+}
+
+impl Form {
+    /// What it is, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Spec => "a ZeroMQ address",
+            Self::Address => "an IP address and a port",
+            Self::Template => "a path under the chroot that ends in XXXXXX",
+            Self::Mode => "0000 to 0777",
+        }
+    }
+
+    /// Why a text has another form.
+    pub(super) fn fault(self, text: &str) -> Option<String> {
+        let fault = |is_sound: bool, why: &str| (!is_sound).then(|| why.to_owned());
+        match self {
+            Self::Spec => spec_fault(text),
+            Self::Address => fault(text.is_empty() || text.parse::<SocketAddr>().is_ok(), "it is something else"),
+            Self::Template if text.split('/').any(|part| part == "..") => Some("it has `..` in it".into()),
+            Self::Template if text.contains('\0') => Some("it has a NUL byte in it".into()),
+            Self::Template => fault(text.is_empty() || text.ends_with("XXXXXX"), "it ends in something else"),
+            Self::Mode => fault(parse_mode(text).is_some(), "it is not an octal number up to 777"),
+        }
+    }
+}
+
+/// Reads the rights of a file.
+fn parse_mode(text: &str) -> Option<u32> {
+    u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777 && !text.starts_with('+'))
 }
 
 const COROUTINES: &str = "there are no coroutines whose stacks could be sized";
@@ -45,6 +98,10 @@ const fn word(name: &'static str, words: &'static [&'static str]) -> Known {
     Known { name, kind: Kind::Word(words) }
 }
 
+const fn text(name: &'static str, default: &'static str, form: Form) -> Known {
+    Known { name, kind: Kind::Text { default, form } }
+}
+
 const fn no_effect(name: &'static str, why: &'static str) -> Known {
     Known { name, kind: Kind::NoEffect(why) }
 }
@@ -53,12 +110,12 @@ const fn no_effect(name: &'static str, why: &'static str) -> Known {
 pub const KNOWN: &[Known] = &[
     word("access_log.format", &["tnetstring", "common", "combined", "json"]),
     no_effect("certdir", LATER),
-    no_effect("control_port", LATER),
+    text("control_port", "ipc://run/control", Form::Spec),
     number("disable.access_logging", 0, 0, 1),
-    no_effect("download.flow_control", LATER),
+    number("download.flow_control", 0, 0, 1),
     number("handler.wait", 10, 0, 3600),
     number("limits.buffer_size", 16 * 1024, 1024, 1024 * 1024),
-    no_effect("limits.client_read_retries", LATER),
+    no_effect("limits.client_read_retries", "a client is waited for as the limits of rates allow"),
     no_effect("limits.connection_stack_size", COROUTINES),
     number("limits.connections", 0, 0, 1 << 30),
     number("limits.connections_per_address", 0, 0, 1 << 30),
@@ -83,6 +140,7 @@ pub const KNOWN: &[Known] = &[
     number("limits.tick_timer", 10, 1, 3600),
     number("limits.url_path", 256, 16, 64 * 1024),
     number("maintenance.retry_after", 60, 1, 86_400),
+    text("metrics.listen", "", Form::Address),
     number("no_clobber_xff", 0, 0, 1),
     number("request.relaxed", 0, 0, 1),
     number("server.daemonize", 1, 0, 1),
@@ -93,9 +151,9 @@ pub const KNOWN: &[Known] = &[
     no_effect("ssl_ciphers", LATER),
     no_effect("superpoll.hot_dividend", SUPERPOLL),
     no_effect("superpoll.max_fd", SUPERPOLL),
-    no_effect("upload.stream", LATER),
-    no_effect("upload.temp_store", LATER),
-    no_effect("upload.temp_store_mode", LATER),
+    number("upload.stream", 0, 0, 1),
+    text("upload.temp_store", "", Form::Template),
+    text("upload.temp_store_mode", "0600", Form::Mode),
     number("zeromq.threads", 1, 1, 64),
 ];
 
@@ -143,8 +201,12 @@ impl AccessLogFormat {
 pub struct Settings {
     /// `access_log.format`: what the lines of the access log look like.
     pub access_log_format: AccessLogFormat,
+    /// `control_port`: the ZeroMQ address of the control port of servers that name none of their own.
+    pub control_port: String,
     /// `disable.access_logging`: whether no access log is written.
     pub no_access_log: bool,
+    /// `download.flow_control`: whether handlers are told how much of their replies has been written.
+    pub flow_control: bool,
     /// `handler.wait`, seconds: how long a request waits for a handler to connect before it gets 503.
     pub handler_wait: Duration,
     /// `limits.buffer_size`, bytes: the longest request head.
@@ -179,6 +241,8 @@ pub struct Settings {
     pub url_path: usize,
     /// `maintenance.retry_after`, seconds: when clients of a host in maintenance may come back.
     pub retry_after: Duration,
+    /// `metrics.listen`: where metrics can be fetched by HTTP.
+    pub metrics: Option<SocketAddr>,
     /// `no_clobber_xff`: whether a client's X-Forwarded-For is passed on.
     pub no_clobber_xff: bool,
     /// `request.relaxed`: whether a lone line feed ends a line of a request's head (RFC 9112, section 2.2).
@@ -189,6 +253,12 @@ pub struct Settings {
     pub drain_timeout: Duration,
     /// `server.workers`: how many threads serve; 0 is one per core.
     pub workers: usize,
+    /// `upload.stream`: whether long bodies are passed on to handlers while they come.
+    pub upload_stream: bool,
+    /// `upload.temp_store`: the path, ending in `XXXXXX`, of the files that long bodies are written to.
+    pub upload_template: Option<String>,
+    /// `upload.temp_store_mode`: the rights of those files.
+    pub upload_mode: u32,
     /// `zeromq.threads`: how many threads ZeroMQ uses for I/O.
     pub zeromq_threads: i32,
 }
@@ -203,11 +273,20 @@ impl Settings {
             let value = given.get(name).and_then(|text| parse_number(text));
             value.filter(|value| (min..=max).contains(&value)).unwrap_or(*default)
         };
+        let text = |name: &str| {
+            let Some(Known { kind: Kind::Text { default, form }, .. }) = known(name) else {
+                unreachable!("`{name}` is a text in KNOWN");
+            };
+            let value = given.get(name).map(String::as_str);
+            value.filter(|value| form.fault(value).is_none()).unwrap_or(default)
+        };
         let given_word = |name: &str| given.get(name).map_or("", String::as_str);
         let size = |name: &str| usize::try_from(number(name)).expect("KNOWN bounds it");
         Self {
             access_log_format: AccessLogFormat::new(given_word("access_log.format")),
+            control_port: text("control_port").to_owned(),
             no_access_log: number("disable.access_logging") == 1,
+            flow_control: number("download.flow_control") == 1,
             handler_wait: Duration::from_secs(number("handler.wait")),
             buffer_size: size("limits.buffer_size"),
             connections: size("limits.connections"),
@@ -225,11 +304,15 @@ impl Settings {
             tick_timer: Duration::from_secs(number("limits.tick_timer")),
             url_path: size("limits.url_path"),
             retry_after: Duration::from_secs(number("maintenance.retry_after")),
+            metrics: text("metrics.listen").parse().ok(),
             no_clobber_xff: number("no_clobber_xff") == 1,
             relaxed: number("request.relaxed") == 1,
             daemonize: number("server.daemonize") == 1,
             drain_timeout: Duration::from_secs(number("server.drain_timeout")),
             workers: size("server.workers"),
+            upload_stream: number("upload.stream") == 1,
+            upload_template: Some(text("upload.temp_store")).filter(|path| !path.is_empty()).map(str::to_owned),
+            upload_mode: parse_mode(text("upload.temp_store_mode")).expect("only a mode passes"),
             zeromq_threads: i32::try_from(number("zeromq.threads")).expect("KNOWN bounds it"),
         }
     }
@@ -250,6 +333,29 @@ mod tests {
         assert_eq!(parse_number("20 * 1024"), Some(20480));
         for text in ["", "x", "-1", "1.5", "2 *", "99999999999 * 99999999999"] {
             assert_eq!(parse_number(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn forms() {
+        for (form, text, is_sound) in [
+            (Form::Spec, "ipc://run/control", true),
+            (Form::Spec, "tcp://127.0.0.1:1", true),
+            (Form::Spec, "", false),
+            (Form::Address, "", true),
+            (Form::Address, "127.0.0.1:9100", true),
+            (Form::Address, "[::]:9100", true),
+            (Form::Address, "9100", false),
+            (Form::Template, "/tmp/upload.XXXXXX", true),
+            (Form::Template, "/tmp/upload", false),
+            (Form::Template, "../upload.XXXXXX", false),
+            (Form::Mode, "0600", true),
+            (Form::Mode, "666", true),
+            (Form::Mode, "1000", false),
+            (Form::Mode, "0o600", false),
+            (Form::Mode, "+600", false),
+        ] {
+            assert_eq!(form.fault(text).is_none(), is_sound, "{form:?} {text}");
         }
     }
 

@@ -8,6 +8,7 @@ mod load;
 mod save;
 mod schema;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -170,8 +171,22 @@ impl Database {
     /// # Errors
     /// A row that has a value that doesn't belong there, or refers to nothing.
     pub fn load(&self) -> Result<Config, StoreError> {
+        Ok(self.load_numbered()?.1)
+    }
+
+    /// Reads the whole configuration, and the number of its generation: how often the configuration has been
+    /// changed, or 0 if that was never counted.
+    ///
+    /// # Errors
+    /// A row that has a value that doesn't belong there, or refers to nothing.
+    pub fn load_numbered(&self) -> Result<(i64, Config), StoreError> {
         let snapshot = self.connection.unchecked_transaction()?;
-        Loader { connection: &snapshot }.config()
+        let generation = if snapshot.table_exists(None, "generation")? {
+            snapshot.query_row("SELECT coalesce(max(id), 0) FROM generation", [], |row| row.get(0))?
+        } else {
+            0
+        };
+        Ok((generation, Loader { connection: &snapshot }.config()?))
     }
 
     /// Reads the servers alone, without their hosts: for programs that have to find a server's process
@@ -201,8 +216,12 @@ impl Database {
         change: impl FnOnce(&Change<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let result = change(&Change { transaction: &transaction })?;
+        let work = Change { transaction: &transaction, saved: Cell::new(false) };
+        let result = change(&work)?;
         history::record(&transaction, entry)?;
+        if work.saved.get() {
+            transaction.execute("INSERT INTO generation (log_id) VALUES (?)", [transaction.last_insert_rowid()])?;
+        }
         transaction.commit()?;
         Ok(result)
     }

@@ -164,6 +164,10 @@ pub struct Handler {
     pub raw_payload: bool,
     /// How request headers are written.
     pub protocol: Protocol,
+    /// Who gets a request.
+    pub send_type: SendType,
+    /// Path under the server's `chroot` below which the files lie that handlers may have sent; empty for none.
+    pub sendfile_root: String,
 }
 
 /// Sends clients to another address.
@@ -178,6 +182,39 @@ pub struct Redirect {
 impl Default for Redirect {
     fn default() -> Self {
         Self { to: String::new(), status: 301 }
+    }
+}
+
+/// Which of the connected handlers get a request.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SendType {
+    /// One of them, in turn: the server binds PUSH.
+    #[default]
+    Push,
+    /// All of them: the server binds PUB.
+    Pub,
+}
+
+impl SendType {
+    /// The value of the column `send_type`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Push => "push",
+            Self::Pub => "pub",
+        }
+    }
+}
+
+impl std::str::FromStr for SendType {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "push" | "" => Ok(Self::Push),
+            "pub" => Ok(Self::Pub),
+            other => Err(format!("`{other}` is neither `push` nor `pub`")),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use mongrel2::config::history::Entry;
 use mongrel2::config::store::StoreError;
 use mongrel2::config::{
-    Config, Database, Dir, Handler, Host, Protocol, Proxy, Redirect, Route, Server, Severity, Target, check,
+    Config, Database, Dir, Handler, Host, Protocol, Proxy, Redirect, Route, SendType, Server, Severity, Target, check,
     default_mimetypes,
 };
 use proptest::prelude::*;
@@ -36,14 +36,16 @@ fn target() -> impl Strategy<Value = Target> {
     });
     let redirect = (text(), any::<i64>()).prop_map(|(to, status)| Redirect { to, status });
     let proxy = (text(), any::<i64>()).prop_map(|(addr, port)| Proxy { addr, port });
-    let handler = (text(), text(), text(), text(), any::<bool>(), any::<bool>()).prop_map(
-        |(send_spec, send_ident, recv_spec, recv_ident, raw_payload, tnetstring)| Handler {
+    let handler = ((text(), text()), (text(), text()), any::<bool>(), any::<bool>(), any::<bool>(), text()).prop_map(
+        |((send_spec, send_ident), (recv_spec, recv_ident), raw_payload, tnetstring, all, sendfile_root)| Handler {
             send_spec,
             send_ident,
             recv_spec,
             recv_ident,
             raw_payload,
             protocol: if tnetstring { Protocol::Tnetstring } else { Protocol::Json },
+            send_type: if all { SendType::Pub } else { SendType::Push },
+            sendfile_root,
         },
     );
     prop_oneof![

@@ -90,5 +90,5 @@ fn a_reader_may_go_away() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
     assert!(output.status.success());
-    assert!(line.starts_with("log\t1\t"), "{line}");
+    assert!(line.starts_with("generation\t1\t"), "{line}");
 }

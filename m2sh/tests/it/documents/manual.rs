@@ -35,6 +35,7 @@ fn every_setting_is_there() {
         let expected = match known.kind {
             Kind::Number { default, min, max } => vec![default.to_string(), format!("{min} to {max}")],
             Kind::Word(words) => vec![words[0].to_owned(), words.join(", ")],
+            Kind::Text { default, form } => vec![default.to_owned(), form.words().to_owned()],
             Kind::NoEffect(why) => vec![why.to_owned()],
         };
         let row = rows.iter().find(|row| row[0] == known.name);

@@ -1,6 +1,6 @@
 //! Each object of a tree looked at in turn; every problem is kept, none ends the search.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
 use std::path::Path as FilePath;
 
@@ -8,6 +8,7 @@ use super::{Place, Problem, Severity};
 use crate::config::closest;
 use crate::config::paths::inside_chroot;
 use crate::config::settings::{self, Kind};
+use crate::config::spec::spec_fault;
 use crate::config::tree::{Config, Dir, Handler, Host, Proxy, Redirect, Route, Server, Target};
 use crate::redirect::{Location, STATUSES};
 use crate::route::Path;
@@ -76,6 +77,9 @@ impl Checker {
         ];
         for (field, path) in paths {
             self.path(&place, field, path);
+        }
+        if !server.control_port.is_empty() {
+            self.spec(&place, "control_port", &server.control_port);
         }
         self.default_host(&place, server);
         self.matchings(s, server);
@@ -269,6 +273,9 @@ impl Checker {
             let message = format!("`{}` cannot be the first word of a message", handler.send_ident.escape_debug());
             *self.error(place, "send_ident", message) = Some("make one with `m2sh uuid`".into());
         }
+        if !handler.sendfile_root.is_empty() {
+            self.path(place, "sendfile_root", &handler.sendfile_root);
+        }
     }
 
     fn redirect(&mut self, place: &Place, redirect: &Redirect) {
@@ -283,17 +290,7 @@ impl Checker {
     }
 
     fn spec(&mut self, place: &Place, field: &'static str, spec: &str) {
-        let fault = match spec.split_once("://") {
-            Some(("tcp", address)) => tcp_fault(address),
-            Some(("ipc", "")) => Some("an ipc address needs a path".to_owned()),
-            Some(("ipc", _)) => None,
-            Some(("inproc", _)) => Some("`inproc` does not leave the process, so that no handler could connect".into()),
-            Some((kind @ ("pgm" | "epgm" | "norm"), _)) => {
-                Some(format!("`{kind}` carries neither PUSH nor replies to SUB from several senders"))
-            }
-            _ => Some("it is no ZeroMQ address".into()),
-        };
-        if let Some(fault) = fault {
+        if let Some(fault) = spec_fault(spec) {
             *self.error(place, field, format!("cannot use the address `{spec}`: {fault}")) =
                 Some("tcp://127.0.0.1:9999, or ipc://run/handler".into());
         }
@@ -309,6 +306,14 @@ impl Checker {
                 })
             })
         };
+        let mut types = BTreeMap::new();
+        for (place, handler) in handlers() {
+            let first = *types.entry(handler.send_spec.as_str()).or_insert(handler.send_type);
+            if first != handler.send_type {
+                let message = format!("the address `{}` is of two kinds: `push` and `pub`", handler.send_spec);
+                *self.error(&place, "send_type", message) = Some("each kind needs an address of its own".into());
+            }
+        }
         let receives: BTreeSet<&str> = handlers().map(|(_, handler)| handler.recv_spec.as_str()).collect();
         let mut reported = BTreeSet::new();
         for (place, handler) in handlers() {
@@ -339,6 +344,12 @@ impl Checker {
                     None => format!("the default is {}", words[0]),
                 });
             }
+            Some(Kind::Text { form, .. }) => {
+                if let Some(fault) = form.fault(value) {
+                    let message = format!("the setting `{name}` cannot be `{}`: {fault}", value.escape_debug());
+                    *self.error(&place, "", message) = Some(format!("it is {}", form.words()));
+                }
+            }
             Some(Kind::Number { default, min, max }) => {
                 let number = settings::parse_number(value);
                 if !number.is_some_and(|number| (min..=max).contains(&number)) {
@@ -358,18 +369,5 @@ impl Checker {
         if !mimetype.contains('/') || mimetype.chars().any(char::is_control) {
             self.error(&place, "", format!("the extension `{extension}` has `{mimetype}`, which is not a media type"));
         }
-    }
-}
-
-fn tcp_fault(address: &str) -> Option<String> {
-    let Some((host, port)) = address.rsplit_once(':') else {
-        return Some("a tcp address needs a port".into());
-    };
-    if host.is_empty() {
-        return Some("a tcp address needs an IP address or interface before its port".into());
-    }
-    match port.parse::<u16>() {
-        Ok(port) if port > 0 => None,
-        _ => Some(format!("`{port}` is not a TCP port")),
     }
 }

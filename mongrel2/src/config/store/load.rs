@@ -21,7 +21,7 @@ impl Loader<'_> {
             proxies: self.table("proxy", "addr, port", proxy)?,
             handlers: self.table(
                 "handler",
-                "send_spec, send_ident, recv_spec, recv_ident, raw_payload, protocol",
+                "send_spec, send_ident, recv_spec, recv_ident, raw_payload, protocol, send_type, sendfile_root",
                 handler,
             )?,
             redirects: self.table("redirect", "to, status", redirect)?,
@@ -196,6 +196,7 @@ fn proxy(row: &Fields<'_>) -> Result<Proxy, StoreError> {
 
 fn handler(row: &Fields<'_>) -> Result<Handler, StoreError> {
     let protocol = row.text("protocol")?.parse();
+    let send_type = row.text("send_type")?.parse();
     Ok(Handler {
         send_spec: row.text("send_spec")?,
         send_ident: row.text("send_ident")?,
@@ -203,6 +204,8 @@ fn handler(row: &Fields<'_>) -> Result<Handler, StoreError> {
         recv_ident: row.text("recv_ident")?,
         raw_payload: row.truth("raw_payload")?,
         protocol: protocol.map_err(|message| row.fault(format!("protocol: {message}")))?,
+        send_type: send_type.map_err(|message| row.fault(format!("send_type: {message}")))?,
+        sendfile_root: row.text("sendfile_root")?,
     })
 }
 

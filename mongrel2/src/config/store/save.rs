@@ -1,5 +1,6 @@
 //! From a tree to rows, within a transaction.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use rusqlite::{Transaction, params};
@@ -13,6 +14,8 @@ use crate::config::tree::{Config, Host, Route, Server, Target};
 #[derive(Debug)]
 pub struct Change<'a> {
     pub(super) transaction: &'a Transaction<'a>,
+    /// Whether there is a new configuration.
+    pub(super) saved: Cell<bool>,
 }
 
 impl Change<'_> {
@@ -30,6 +33,7 @@ impl Change<'_> {
     /// # Errors
     /// What SQLite says.
     pub fn save(&self, config: &Config) -> Result<(), StoreError> {
+        self.saved.set(true);
         let schema = Schema::read()?;
         schema.complete(self.transaction)?;
         self.transaction.pragma_update(None, "user_version", VERSION)?;
@@ -135,8 +139,8 @@ impl Change<'_> {
             Target::Handler(handler) => self
                 .transaction
                 .prepare_cached(
-                    "INSERT INTO handler (send_spec, send_ident, recv_spec, recv_ident, raw_payload, protocol)
-                     VALUES (?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO handler (send_spec, send_ident, recv_spec, recv_ident, raw_payload, protocol, send_type,
+                     sendfile_root) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 )?
                 .execute(params![
                     handler.send_spec,
@@ -145,6 +149,8 @@ impl Change<'_> {
                     handler.recv_ident,
                     handler.raw_payload,
                     handler.protocol.as_str(),
+                    handler.send_type.as_str(),
+                    handler.sendfile_root,
                 ])?,
             Target::Redirect(redirect) => self
                 .transaction

@@ -11,7 +11,7 @@ use rusqlite::{Connection, Result};
 const SCHEMA: &str = include_str!("../../../../schema.sql");
 
 /// These outlive the configuration.
-const KEPT: [&str; 2] = ["log", "statistic"];
+const KEPT: [&str; 3] = ["log", "statistic", "generation"];
 
 /// The schema, as an empty database.
 pub(super) struct Schema(Connection);
@@ -32,7 +32,7 @@ impl Schema {
         Ok(Self(model))
     }
 
-    /// The tables that the configuration is made of; the log and the statistics aren't.
+    /// The tables that the configuration is made of; the log, the statistics and the generations aren't.
     pub(super) fn config_tables(&self) -> Result<Vec<String>> {
         Ok(self.tables()?.into_iter().filter(|table| !KEPT.contains(&table.as_str())).collect())
     }
