@@ -24,6 +24,7 @@ pub(crate) struct Site {
     hosts: Hosts<Arc<Host>>,
     default_host: Arc<Host>,
     mimetypes: HashMap<String, String>,
+    handlers: Vec<Arc<Handler>>,
     inlets: Vec<Receiver>,
 }
 
@@ -69,6 +70,7 @@ impl Site {
             default_host: Arc::clone(&default.1),
             hosts: Hosts::new(hosts.iter().flat_map(patterns)),
             mimetypes: checked.config().mimetypes.clone().into_iter().collect(),
+            handlers: builder.handlers.into_iter().map(|(_, handler)| handler).collect(),
             inlets: builder.inlets,
         })
     }
@@ -83,6 +85,12 @@ impl Site {
     /// The host for a `Host:` header without its port.
     pub(crate) fn host(&self, name: Option<&[u8]>) -> &Arc<Host> {
         name.and_then(|name| self.hosts.find(name)).unwrap_or(&self.default_host)
+    }
+
+    /// What a handler is in this site: itself, or the one that has its name at other addresses.
+    pub(crate) fn successor(&self, handler: &Arc<Handler>) -> Option<Arc<Handler>> {
+        let same = self.handlers.iter().find(|other| other.is_same(handler));
+        same.or_else(|| self.handlers.iter().find(|other| other.has_name_of(handler))).cloned()
     }
 
     /// The media type of an extension, which starts with its dot.

@@ -2,6 +2,7 @@
 //!
 //! Each format is rendered and parsed in the same file.  Nothing here does I/O.
 
+pub mod extended;
 pub mod netstring;
 pub mod reply;
 pub mod request;

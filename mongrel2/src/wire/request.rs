@@ -63,6 +63,42 @@ pub fn render_disconnect(protocol: Protocol, sender: &str, id: u64) -> Vec<u8> {
     }
 }
 
+/// Renders credits (to be replaced).
+pub fn render_credits(protocol: Protocol, sender: &str, id: u64, credits: u64) -> Vec<u8> {
+    let envelope = Envelope { sender, id, path: NOTICE_PATH.as_bytes() };
+    render_piece(
+        protocol,
+        &envelope,
+        &[("METHOD", b"JSON"), ("DOWNLOAD_CREDITS", credits.to_string().as_bytes())],
+        br#"{"type":"credits"}"#,
+    )
+}
+
+/// Renders a further piece of a body, which has no headers but these.
+pub fn render_piece(protocol: Protocol, envelope: &Envelope<'_>, headers: &[(&str, &[u8])], body: &[u8]) -> Vec<u8> {
+    let mut dict = Vec::with_capacity(64);
+    let close = match protocol {
+        Protocol::Json => {
+            for (index, (name, value)) in headers.iter().enumerate() {
+                dict.push(if index == 0 { b'{' } else { b',' });
+                json_string(&mut dict, name.as_bytes());
+                dict.push(b':');
+                json_string(&mut dict, value);
+            }
+            dict.push(b'}');
+            b','
+        }
+        Protocol::Tnetstring => {
+            for (name, value) in headers {
+                tnetstring::string(&mut dict, name.as_bytes());
+                tnetstring::string(&mut dict, value);
+            }
+            b'}'
+        }
+    };
+    frame(envelope, &dict, close, body)
+}
+
 fn frame(envelope: &Envelope<'_>, dict: &[u8], close: u8, body: &[u8]) -> Vec<u8> {
     // Room for the id, two sizes and the punctuation, so that the buffer never grows.
     let size = envelope.sender.len() + envelope.path.len() + dict.len() + body.len() + 67;
@@ -312,6 +348,19 @@ mod tests {
         assert_eq!(
             render_disconnect(Protocol::Tnetstring, "54c6755b", 7),
             br#"54c6755b 7 @* 16:6:METHOD,4:JSON,}21:{"type":"disconnect"},"#
+        );
+    }
+
+    #[test]
+    fn a_piece_of_a_body_has_only_the_headers_that_are_given() {
+        let headers: [(&str, &[u8]); 2] = [("UPLOAD_STREAM", b"2500"), ("UPLOAD_STREAM_DONE", b"1")];
+        assert_eq!(
+            render_piece(Protocol::Json, &ENVELOPE, &headers, b"end"),
+            br#"54c6755b 7 /json 49:{"UPLOAD_STREAM":"2500","UPLOAD_STREAM_DONE":"1"},3:end,"#
+        );
+        assert_eq!(
+            render_piece(Protocol::Tnetstring, &ENVELOPE, &headers[..1], b""),
+            b"54c6755b 7 /json 24:13:UPLOAD_STREAM,4:2500,}0:,"
         );
     }
 

@@ -52,7 +52,7 @@ impl Connection {
     async fn listing(&mut self, request: &Request, entries: &[Entry]) -> Outcome {
         let page = listing::render(&String::from_utf8_lossy(request.path()), entries);
         let answer = self.answer(200).header("Content-Type", "text/html").header("Content-Length", page.len());
-        self.send(request, answer, page.as_bytes()).await
+        self.send(request.manner(), answer, page.as_bytes()).await
     }
 
     async fn answer_with(&mut self, request: &Request, served: &Served) -> Outcome {
@@ -60,7 +60,7 @@ impl Connection {
             Verdict::Failed => self.error(request, 412).await,
             Verdict::NotModified => {
                 let answer = self.answer(304).lines(&served.validators);
-                self.send(request, answer, b"").await
+                self.send(request.manner(), answer, b"").await
             }
             // A Range counts for GET only.
             Verdict::Send { ranges } if ranges && !request.is_head() => {
@@ -80,7 +80,7 @@ impl Connection {
     async fn whole(&mut self, request: &Request, served: &Served) -> Outcome {
         let answer = self.answer(200).lines(&served.whole);
         if request.is_head() {
-            return self.send(request, answer, b"").await;
+            return self.send(request.manner(), answer, b"").await;
         }
         let head = answer.finish(request.persistence());
         let sent = self.send_piece(&head, served, 0..served.size).await;
@@ -123,7 +123,7 @@ impl Connection {
     async fn out_of_range(&mut self, request: &Request, size: u64) -> Outcome {
         let answer = self.answer(416).header("Content-Range", format_args!("bytes */{size}"));
         let site = self.worker.site();
-        self.send_page(request, answer, site.host(request.host())).await
+        self.send_page(request.manner(), answer, site.host(request.host())).await
     }
 
     /// The head of an answer that has the file, or a part of it, in it.

@@ -2,13 +2,17 @@
 //!
 //! The registry of the worker holds a `Line` from the connection's first request to a handler until its end.
 //! The queue is bounded in bytes: a client that reads too slowly loses its connection, and slows nobody.
+//! Everything here happens on the thread of the worker; the connection's own task is the only one that waits.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
-use tokio::sync::Notify;
+use smallvec::SmallVec;
 
+use super::vitals::Vitals;
 use crate::target::handler::{Handler, Inlet};
 use crate::worker::Item;
 
@@ -16,29 +20,42 @@ use crate::worker::Item;
 #[derive(Debug)]
 pub(crate) struct Line {
     id: u64,
-    /// How many bytes may wait for the client (`limits.reply_queue`).
-    limit: usize,
+    vitals: Rc<Vitals>,
     queue: RefCell<VecDeque<Item>>,
     bytes: Cell<usize>,
-    overflown: Cell<bool>,
-    /// Told when the queue has got something, and when it has overflown.
-    changed: Notify,
-    overflow: Notify,
-    /// The handlers that have had a message of this connection.
-    handlers: RefCell<Vec<Arc<Handler>>>,
+    state: Cell<State>,
+    /// The connection's task, if it waits for something from here.
+    waker: RefCell<Option<Waker>>,
+    /// The handlers that have had a message of this connection; the last one is the one that is talked to.
+    handlers: RefCell<SmallVec<[Arc<Handler>; 1]>>,
+    /// How many more bytes of an upload the handler wants.
+    credits: Cell<u64>,
+    /// Whether the client speaks JSON or XML messages, so that what handlers send is encoded.
+    speaks_messages: Cell<bool>,
+}
+
+/// How far it has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// More waits than the client may keep waiting.
+    Overflown,
+    /// A handler has said that the connection is to be dropped.
+    Cancelled,
 }
 
 impl Line {
-    pub(crate) fn new(id: u64, limit: usize) -> Self {
+    pub(crate) fn new(id: u64, vitals: Rc<Vitals>) -> Self {
         Self {
             id,
-            limit,
+            vitals,
             queue: RefCell::default(),
             bytes: Cell::new(0),
-            overflown: Cell::new(false),
-            changed: Notify::new(),
-            overflow: Notify::new(),
+            state: Cell::new(State::Open),
+            waker: RefCell::default(),
             handlers: RefCell::default(),
+            credits: Cell::new(0),
+            speaks_messages: Cell::new(false),
         }
     }
 
@@ -46,17 +63,45 @@ impl Line {
         self.id
     }
 
-    /// Remembers that a handler knows of the connection.
+    /// Remembers that a handler knows of the connection, and is the one that is talked to.
     pub(crate) fn introduce(&self, handler: &Arc<Handler>) {
         let mut handlers = self.handlers.borrow_mut();
-        if !handlers.iter().any(|known| known.is_same(handler)) {
-            handlers.push(Arc::clone(handler));
+        match handlers.iter().position(|known| known.is_same(handler)) {
+            Some(place) if place + 1 == handlers.len() => {}
+            Some(place) => handlers[place..].rotate_left(1),
+            None => handlers.push(Arc::clone(handler)),
         }
+    }
+
+    /// Whether this is the first request that a handler hears of.
+    pub(crate) fn is_new(&self) -> bool {
+        self.handlers.borrow().is_empty()
+    }
+
+    /// The handler that is talked to.
+    pub(crate) fn handler(&self) -> Option<Arc<Handler>> {
+        self.handlers.borrow().last().cloned()
     }
 
     /// Whether whoever replies there has had a message of this connection.
     pub(crate) fn knows(&self, inlet: &Arc<Inlet>) -> bool {
         self.handlers.borrow().iter().any(|handler| Arc::ptr_eq(&handler.inlet, inlet))
+    }
+
+    /// The handler that has had a message of this connection and replies there.
+    pub(crate) fn handler_of(&self, inlet: &Arc<Inlet>) -> Option<Arc<Handler>> {
+        self.handlers.borrow().iter().rev().find(|handler| Arc::ptr_eq(&handler.inlet, inlet)).cloned()
+    }
+
+    /// Whether what comes from there is encoded for this client.
+    pub(crate) fn encodes(&self, inlet: &Arc<Inlet>) -> bool {
+        let raw = |handler: &Arc<Handler>| Arc::ptr_eq(&handler.inlet, inlet) && handler.raw_payload;
+        self.speaks_messages.get() && !self.handlers.borrow().iter().any(raw)
+    }
+
+    /// Notes that the client speaks JSON or XML messages.
+    pub(crate) fn speak_messages(&self) {
+        self.speaks_messages.set(true);
     }
 
     /// Tells the handlers that know of the connection that it is gone.
@@ -66,45 +111,136 @@ impl Line {
         }
     }
 
-    /// Queues something for the client.
-    pub(crate) fn push(&self, item: Item) {
-        if let Item::Bytes(bytes) = &item {
-            self.bytes.set(self.bytes.get() + bytes.len());
+    /// Takes note of a reload; `successor` gives what has become of a handler.  A handler that is removed is told at
+    /// once that it has lost the connection, and the connection ends if it waits for that handler.
+    pub(crate) fn reload(&self, successor: impl Fn(&Arc<Handler>) -> Option<Arc<Handler>>) {
+        let mut handlers = self.handlers.borrow_mut();
+        let last = handlers.last().cloned();
+        handlers.retain(|handler| match successor(handler) {
+            Some(next) => {
+                *handler = next;
+                true
+            }
+            None => {
+                handler.dispatch.disconnect(self.id);
+                false
+            }
+        });
+        if last.is_some_and(|last| successor(&last).is_none()) {
+            drop(handlers);
+            self.push(Item::Removed, usize::MAX);
         }
+    }
+
+    /// Queues something for the client; `limit` bytes may wait.
+    pub(crate) fn push(&self, item: Item, limit: usize) {
+        self.bytes.set(self.bytes.get() + item.size());
         // A single message may be larger than the limit: it is there already.
-        if self.bytes.get() > self.limit && !self.queue.borrow().is_empty() {
-            self.overflown.set(true);
-            self.overflow.notify_one();
+        if self.bytes.get() > limit && !self.queue.borrow().is_empty() {
+            self.state.set(State::Overflown);
         } else {
             self.queue.borrow_mut().push_back(item);
         }
-        self.changed.notify_one();
+        self.wake();
     }
 
     /// Takes the next item.
     pub(crate) fn pop(&self) -> Option<Item> {
         let item = self.queue.borrow_mut().pop_front();
-        if let Some(Item::Bytes(bytes)) = &item {
-            self.bytes.set(self.bytes.get() - bytes.len());
-        }
+        self.bytes.set(self.bytes.get() - item.as_ref().map_or(0, Item::size));
         item
     }
 
-    /// Waits until there may be something in the queue.
-    pub(crate) async fn changed(&self) {
-        if self.queue.borrow().is_empty() && !self.overflown.get() {
-            self.changed.notified().await;
-        }
+    /// Whether there is something in the queue, or the connection is to end.
+    pub(crate) fn has_work(&self) -> bool {
+        self.has_ended() || !self.queue.borrow().is_empty()
     }
 
-    /// Waits until the client has read too slowly.
-    pub(crate) async fn overflow(&self) {
-        if !self.overflown.get() {
-            self.overflow.notified().await;
-        }
+    /// How many bytes wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.bytes.get()
     }
 
+    /// Notes a sign of life.
+    pub(crate) fn keep_alive(&self) {
+        self.vitals.moved(0);
+    }
+
+    /// Lets so many more bytes of an upload come.
+    pub(crate) fn credit(&self, bytes: u64) {
+        self.credits.set(self.credits.get().saturating_add(bytes));
+        self.wake();
+    }
+
+    /// Drops the connection at once; whoever replies there need not be told.
+    pub(crate) fn cancel(&self, inlet: &Arc<Inlet>) {
+        self.handlers.borrow_mut().retain(|handler| !Arc::ptr_eq(&handler.inlet, inlet));
+        self.state.set(State::Cancelled);
+        self.wake();
+    }
+
+    /// How many bytes of an upload may come.
+    pub(crate) fn credits(&self) -> u64 {
+        self.credits.get()
+    }
+
+    /// Uses credits up; a debt is not kept.
+    pub(crate) fn spend(&self, bytes: u64) {
+        self.credits.set(self.credits.get().saturating_sub(bytes));
+    }
+
+    /// Begins an upload.
+    pub(crate) fn reset_credits(&self) {
+        self.credits.set(0);
+    }
+
+    /// Waits until there is something in the queue, or the connection is to end.
+    pub(crate) fn poll_changed(&self, context: &mut Context<'_>) -> Poll<()> {
+        if self.has_work() {
+            return Poll::Ready(());
+        }
+        self.listen(context);
+        Poll::Pending
+    }
+
+    /// Waits until the connection is to end, whatever is in the queue.
+    pub(crate) fn poll_ended(&self, context: &mut Context<'_>) -> Poll<()> {
+        if self.has_ended() {
+            return Poll::Ready(());
+        }
+        self.listen(context);
+        Poll::Pending
+    }
+
+    /// Waits until the handler wants more of an upload.
+    pub(crate) fn poll_credits(&self, context: &mut Context<'_>) -> Poll<()> {
+        if self.credits.get() > 0 {
+            return Poll::Ready(());
+        }
+        self.listen(context);
+        Poll::Pending
+    }
+
+    /// Whether the connection is to be dropped.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.state.get() != State::Open
+    }
+
+    /// Whether the client has read too slowly.
     pub(crate) fn has_overflown(&self) -> bool {
-        self.overflown.get()
+        self.state.get() == State::Overflown
+    }
+
+    fn listen(&self, context: &Context<'_>) {
+        let mut waker = self.waker.borrow_mut();
+        if !waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+            *waker = Some(context.waker().clone());
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.waker.borrow().as_ref() {
+            waker.wake_by_ref();
+        }
     }
 }

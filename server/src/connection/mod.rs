@@ -1,10 +1,13 @@
 //! One client's connection: its requests, one after the other, until either side closes.
 //!
-//! [`Connection`] owns the socket and the bytes that have come.  While nothing happens it holds no buffer.
+//! [`Connection`] owns the socket and the bytes that have come.  While it waits, for a request or for an answer,
+//! it holds no buffer and no more state than [`Open`]; what happens then is a turn, in a future of its own.
 //! The next request is not looked at before the answer to the one before it is complete.
 
 mod answer;
+mod ask;
 mod bad;
+mod body;
 mod chunked;
 mod ending;
 mod extension;
@@ -13,6 +16,8 @@ mod files;
 mod head;
 mod host;
 mod line;
+mod message;
+mod pending;
 mod relay;
 mod request;
 mod respond;
@@ -20,22 +25,28 @@ mod span;
 mod startline;
 mod stream;
 mod target;
+mod tempfile;
 mod token;
 mod track;
+mod upload;
 mod vitals;
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use mongrel2::route::Found;
 use tokio::net::TcpStream;
 
 pub(crate) use line::Line;
+pub(crate) use message::encode;
 pub(crate) use vitals::{Phase, Vitals};
 
-use self::fields::Framing;
+use self::ask::Route;
+use self::pending::Pending;
 use self::request::{Refusal, Request};
 use self::stream::Stream;
 use crate::addresses::Counted;
@@ -60,14 +71,28 @@ pub(crate) struct Connection {
     key: usize,
     /// The connection's place in the registry, once a handler knows of it.
     line: Option<Rc<Line>>,
+    open: Open,
     /// Keeps the connection counted as one of its address.
     _counted: Option<Box<Counted>>,
 }
 
-/// What becomes of a connection behind an answer.
+/// What is open on a connection that waits.
+#[derive(Debug, Default)]
+enum Open {
+    /// Nothing: the next request may come.
+    #[default]
+    Nothing,
+    /// A request whose answer a handler owes.
+    Request(Box<Pending>),
+}
+
+/// What becomes of a connection behind an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum After {
+    /// The next request may come.
     KeepAlive,
+    /// Something is [`Open`].
+    Wait,
     Close,
 }
 
@@ -85,34 +110,75 @@ impl Connection {
     pub(crate) fn new(accepted: Accepted, worker: Rc<Worker>, key: usize, vitals: Rc<Vitals>) -> Box<Self> {
         let Accepted { stream, peer, counted } = accepted;
         let stream = Stream::new(stream, vitals);
-        Box::new(Self { stream, peer, worker, key, line: None, _counted: counted.map(Box::new) })
+        let counted = counted.map(Box::new);
+        Box::new(Self { stream, peer, worker, key, line: None, open: Open::Nothing, _counted: counted })
     }
 
     /// Serves the connection to its end.
     pub(crate) async fn serve(mut self: Box<Self>) {
-        while self.has_request().await {
-            if let After::Close = self.active().await {
+        while self.has_work().await {
+            if let After::Close = self.turn().await {
                 break;
             }
         }
     }
 
-    /// [`exchanges`](Self::exchanges) in a box of its own, so that an idle connection is small.
-    fn active(&mut self) -> Pin<Box<dyn Future<Output = After> + '_>> {
-        Box::pin(self.exchanges())
-    }
-
-    /// Waits for the first byte of a request; gives whether one came.
+    /// Waits for something to do; gives whether there is any.
     ///
     /// Most connections spend most of their time here, so that this future is kept small.
-    async fn has_request(&mut self) -> bool {
-        if self.worker.is_draining() {
-            return false;
+    async fn has_work(&mut self) -> bool {
+        match self.open {
+            Open::Nothing if self.worker.is_draining() => return false,
+            Open::Nothing => self.stream.vitals().rest(),
+            Open::Request(_) => self.stream.vitals().enter(Phase::Waiting),
         }
-        self.stream.vitals().rest();
-        match &self.line {
-            None => self.stream.readable().await,
-            Some(line) => quiet(Rc::clone(line), &self.stream).await,
+        poll_fn(|context| self.poll_work(context)).await
+    }
+
+    fn poll_work(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        while let Some(line) = &self.line
+            && line.poll_changed(context).is_ready()
+        {
+            match self.open {
+                Open::Nothing if !is_noise(line) => return Poll::Ready(false),
+                Open::Nothing => {}
+                _ => return Poll::Ready(true),
+            }
+        }
+        match self.open {
+            Open::Nothing => self.stream.poll_readable(context),
+            Open::Request(_) => {
+                ready!(self.stream.poll_finished(context));
+                Poll::Ready(true)
+            }
+        }
+    }
+
+    /// A turn in a box of its own, so that a connection that waits is small.
+    fn turn(&mut self) -> Pin<Box<dyn Future<Output = After> + '_>> {
+        Box::pin(self.work())
+    }
+
+    async fn work(&mut self) -> After {
+        let mut after = match std::mem::take(&mut self.open) {
+            Open::Nothing => self.exchange().await,
+            Open::Request(pending) => self.relay(pending).await,
+        };
+        loop {
+            match after {
+                After::Wait => return After::Wait,
+                After::KeepAlive if !self.worker.is_draining() => {
+                    if !self.stream.has_bytes() {
+                        return After::KeepAlive;
+                    }
+                }
+                _ => {
+                    self.unregister();
+                    self.stream.linger_if_unread().await;
+                    return After::Close;
+                }
+            }
+            after = self.exchange().await;
         }
     }
 
@@ -123,59 +189,78 @@ impl Connection {
         }
     }
 
-    /// Answers requests until none is there.
-    async fn exchanges(&mut self) -> After {
-        loop {
-            let request = match self.read_request().await {
-                Ok(request) => request,
-                Err((refusal, host)) => {
-                    Box::pin(self.refuse(refusal, host.as_deref())).await;
-                    return After::Close;
-                }
-            };
-            let after = self.exchange(&request).await;
-            self.worker.return_buffer(request.into_buffer());
-            if after == After::Close || self.worker.is_draining() {
-                self.unregister();
-                self.stream.linger_if_unread().await;
-                return After::Close;
-            }
-            if !self.stream.has_bytes() {
-                return After::KeepAlive;
-            }
-        }
-    }
-
-    /// A request, or why there is none and which host it was for, if its head could be read.
-    async fn read_request(&mut self) -> Result<Request, (Refusal, Option<Vec<u8>>)> {
+    /// Takes a request, and answers it or has it answered.
+    async fn exchange(&mut self) -> After {
         let buffer = self.worker.take_buffer();
         let site = self.worker.site();
-        let mut request = self.stream.read_head(buffer, &site.settings).await.map_err(|refusal| (refusal, None))?;
-        if request.head.framing != Framing::Length(0) {
-            let read = self.stream.read_body(&mut request, site.settings.content_length).await;
-            read.map_err(|refusal| (refusal, request.host().map(<[u8]>::to_vec)))?;
-        }
-        Ok(request)
+        let mut request = match self.stream.read_head(buffer, &site.settings).await {
+            Ok(request) => request,
+            Err(refusal) => {
+                Box::pin(self.refuse(refusal, None)).await;
+                return After::Close;
+            }
+        };
+        let host = Arc::clone(site.host(request.host()));
+        let after = match self.dispatch(&mut request, &site, &host).await {
+            Ok(Some(outcome)) => {
+                self.record(&host, asked(&request, &site), &outcome);
+                outcome.after
+            }
+            Ok(None) => After::Wait,
+            Err(refusal) => {
+                Box::pin(self.refuse(refusal, request.host())).await;
+                After::Close
+            }
+        };
+        self.worker.return_buffer(request.into_buffer());
+        after
     }
 
-    async fn exchange(&mut self, request: &Request) -> After {
-        let site = self.worker.site();
-        let host = Arc::clone(site.host(request.host()));
-        let outcome = self.dispatch(request, &site, &host).await;
+    /// Writes the access log's line of an exchange that has ended.
+    fn record(&self, host: &Host, asked: Asked<'_>, outcome: &Outcome) {
         if self.worker.keeps_log() {
             self.worker.log(&Access {
                 host: &host.name,
                 peer: self.peer,
                 time: self.worker.date().0,
-                asked: Some(asked(request, &site)),
+                asked: Some(asked),
                 status: outcome.status,
                 bytes: outcome.bytes,
             });
         }
-        outcome.after
     }
 
-    async fn dispatch(&mut self, request: &Request, site: &Site, host: &Host) -> Outcome {
+    /// Reads the body and answers; `None` if a handler will.
+    async fn dispatch(
+        &mut self,
+        request: &mut Request,
+        site: &Site,
+        host: &Arc<Host>,
+    ) -> Result<Option<Outcome>, Refusal> {
+        let served = !host.maintenance && request.path() != b"*" && request.method() != b"TRACE";
+        let found = if served { host.route(request.path()) } else { Found::Nothing };
+        if let Found::Rule(rule) = &found
+            && let Target::Handler(handler) = &rule.value
+        {
+            let route = Route { site, host, handler, pattern: &rule.path().text };
+            if let Some(store) = route.store(request) {
+                return Box::pin(self.upload(request, &route, store)).await;
+            }
+            self.stream.read_body(request, site.settings.content_length).await?;
+            return Ok(self.ask(request, &route).await);
+        }
+        self.stream.read_body(request, site.settings.content_length).await?;
+        Ok(Some(self.answer_itself(request, site, host, &found).await))
+    }
+
+    /// Answers what no handler has to.
+    async fn answer_itself(
+        &mut self,
+        request: &Request,
+        site: &Site,
+        host: &Host,
+        found: &Found<'_, Target>,
+    ) -> Outcome {
         if request.path() == b"*" {
             return self.options(request).await;
         }
@@ -186,17 +271,15 @@ impl Connection {
         if host.maintenance {
             return self.maintenance(request, site, host).await;
         }
-        match host.route(request.path()) {
+        match found {
             Found::Nothing => self.error(request, 404).await,
             Found::Slash(_) => self.redirect_to_slash(request).await,
             Found::Rule(rule) => match &rule.value {
                 Target::Redirect(redirect) => self.redirect(request, host, redirect).await,
-                Target::Proxy => self.error(request, 501).await,
                 Target::Directory(directory) => {
                     self.file(request, site, directory, rule.path().rest(request.path())).await
                 }
-                // In a box, as it would make the future of every request larger.
-                Target::Handler(handler) => Box::pin(self.ask(request, site, handler, &rule.path().text)).await,
+                Target::Proxy | Target::Handler(_) => self.error(request, 501).await,
             },
         }
     }
@@ -216,26 +299,22 @@ fn asked<'a>(request: &'a Request, site: &Site) -> Asked<'a> {
     }
 }
 
-/// Waits for a request on a connection that handlers know; gives whether the connection goes on.
-fn quiet(line: Rc<Line>, stream: &Stream) -> Pin<Box<dyn Future<Output = bool> + '_>> {
-    Box::pin(async move {
-        tokio::select! {
-            biased;
-            () = line.changed() => match line.pop() {
-                Some(Item::Bytes(_)) => {
-                    tracing::warn!("a handler replied to connection {} when it had no request open; it was closed", line.id());
-                    false
-                }
-                Some(Item::Close) => false,
-                // A request that has been answered after all.
-                Some(Item::Unanswered) | None => true,
-            },
-            readable = stream.readable() => readable,
+/// Takes what came for a connection that has nothing open; gives whether the connection goes on.
+fn is_noise(line: &Line) -> bool {
+    match line.pop() {
+        Some(Item::Bytes(_) | Item::File(_)) => {
+            tracing::warn!("a handler replied to connection {} when it had no request open; it was closed", line.id());
+            false
         }
-    })
+        Some(Item::Close) => false,
+        // A request that has been answered after all, or another handler's end.
+        Some(Item::Unanswered | Item::Removed) => true,
+        None => !line.has_ended(),
+    }
 }
 
 /// What came of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Outcome {
     status: u16,
     /// Bytes of the answer's body.

@@ -1,112 +1,158 @@
-//! A request on its way to a handler, and the answer on its way back.
+//! A handler's answer on its way to the client.
 
+use std::future::poll_fn;
 use std::rc::Rc;
-use std::sync::Arc;
-
-use mongrel2::wire::request::Headers;
 
 use super::line::Line;
-use super::request::Request;
+use super::pending::Pending;
 use super::track::Tracker;
-use super::vitals::Phase;
-use super::{Connection, Outcome};
-use crate::site::Site;
-use crate::target::handler::Handler;
-use crate::worker::Item;
+use super::{After, Connection, Open, Outcome};
+use crate::worker::{Item, SentFile};
+
+/// How much of a file is read at once where the answer's bytes have to be looked at.
+const PIECE: usize = 64 * 1024;
 
 impl Connection {
-    /// Sends a request to a handler and its answer to the client.
-    pub(super) async fn ask(
-        &mut self,
-        request: &Request,
-        site: &Site,
-        handler: &Arc<Handler>,
-        pattern: &str,
-    ) -> Outcome {
-        let line = Rc::clone(self.line.get_or_insert_with(|| self.worker.register()));
-        // What came since the last answer isn't for this request, and may be the wish to close.
-        if std::iter::from_fn(|| line.pop()).any(|item| !matches!(item, Item::Unanswered)) {
-            tracing::info!("connection {} was closed: a handler has replied to it between two requests", line.id());
-            return Outcome::new(499, 0, false);
-        }
-        let peer = self.peer.ip().to_string();
-        let forwarded = (&b"x-forwarded-for"[..], peer.as_bytes());
-        let keep_forwarded = site.settings.no_clobber_xff && request.header("x-forwarded-for").is_some();
-        let mut client: Vec<(&[u8], &[u8])> = if keep_forwarded { Vec::new() } else { vec![forwarded] };
-        client.extend(request.headers().filter(|(name, _)| keep_forwarded || !name.eq_ignore_ascii_case(forwarded.0)));
-        let mut server: Vec<(&str, &[u8])> = vec![
-            ("METHOD", request.method()),
-            ("VERSION", request.version().as_bytes()),
-            ("URI", request.uri()),
-            ("PATTERN", pattern.as_bytes()),
-            ("URL_SCHEME", b"http"),
-            ("REMOTE_ADDR", peer.as_bytes()),
-        ];
-        if let Some(query) = request.query() {
-            server.insert(3, ("QUERY", query));
-        }
-        line.introduce(handler);
-        let headers = Headers { client: &client, server: &server };
-        match handler.dispatch.request(line.id(), request.path(), headers, &request.body) {
-            Ok(()) => self.relay(request, &line).await,
-            Err(_) => self.error(request, 503).await,
-        }
-    }
-
-    /// Passes on what handlers send until the answer is complete.
-    async fn relay(&mut self, request: &Request, line: &Line) -> Outcome {
-        let mut tracker = Tracker::new(request.is_head());
-        loop {
-            self.stream.vitals().enter(Phase::Waiting);
-            match line.pop() {
-                Some(Item::Bytes(bytes)) => {
-                    let used = tracker.feed(&bytes);
-                    if !self.write_unless_overflown(&bytes[..used], line).await {
-                        return Outcome::of(&tracker, false);
-                    }
-                    if used < bytes.len() {
-                        tracing::warn!(
-                            "a handler sent more than its answer to connection {}; it was closed",
-                            line.id()
-                        );
-                        return Outcome::of(&tracker, false);
-                    }
-                }
-                Some(Item::Close) => return Outcome::of(&tracker, false),
-                Some(Item::Unanswered) if tracker.is_untouched() => return self.error(request, 503).await,
-                Some(Item::Unanswered) => {}
-                None if tracker.is_complete() => {
-                    let keep_alive = request.head.keep_alive && !tracker.says_close;
-                    return Outcome::of(&tracker, keep_alive);
-                }
-                None if line.has_overflown() => return Outcome::of(&tracker, false),
-                None => {
-                    let may_probe = request.head.minor == 1 && tracker.is_untouched();
-                    tokio::select! {
-                        biased;
-                        () = line.changed() => {}
-                        () = self.stream.gone(may_probe, tracker.is_untouched()) => return Outcome::of(&tracker, false),
-                    }
-                }
+    /// Passes on what has come; gives what becomes of the connection.
+    pub(super) async fn relay(&mut self, mut pending: Box<Pending>) -> After {
+        let line = self.line.clone().expect("whoever has asked a handler has a line");
+        let outcome = loop {
+            if let Some(outcome) = self.pass_on(&mut pending, &line).await {
+                break outcome;
             }
-        }
+            if pending.tracker.is_complete() {
+                break Outcome::of(&pending.tracker, pending.manner.keep_alive && !pending.tracker.says_close);
+            }
+            if !self.stream.has_finished() {
+                self.open = Open::Request(pending);
+                return After::Wait;
+            }
+            if self.has_left(&pending, &line).await {
+                break Outcome::of(&pending.tracker, false);
+            }
+        };
+        self.record(&pending.host, pending.asked(), &outcome);
+        outcome.after
     }
 
-    async fn write_unless_overflown(&mut self, bytes: &[u8], line: &Line) -> bool {
+    /// Waits for more of an answer; gives whether the client turns out to have left.
+    pub(super) async fn has_left(&mut self, pending: &Pending, line: &Line) -> bool {
+        let untouched = pending.tracker.is_untouched();
         tokio::select! {
             biased;
-            written = self.stream.write_all(bytes) => written.is_ok(),
-            () = line.overflow() => {
-                tracing::info!("{} reads too slowly; the connection was closed", self.peer);
-                false
+            () = poll_fn(|context| line.poll_changed(context)) => false,
+            () = self.stream.gone(pending.manner.minor == 1 && untouched, untouched) => true,
+        }
+    }
+
+    /// Writes what a handler has sent so far; gives the outcome if that is the end of the connection.
+    pub(super) async fn pass_on(&mut self, pending: &mut Pending, line: &Rc<Line>) -> Option<Outcome> {
+        let mut written = 0;
+        let outcome = loop {
+            if line.has_ended() {
+                self.say_why(line);
+                break Some(Outcome::of(&pending.tracker, false));
             }
+            let sent = match line.pop() {
+                Some(Item::Bytes(bytes)) => self.pass_bytes(&bytes, &mut pending.tracker, line).await,
+                Some(Item::File(file)) => self.pass_file(&file, &mut pending.tracker, line).await,
+                Some(Item::Close) => break Some(Outcome::of(&pending.tracker, false)),
+                Some(Item::Unanswered) if pending.tracker.is_untouched() => {
+                    break Some(self.error_of(pending.manner, 503, &pending.host).await);
+                }
+                Some(Item::Unanswered) => Ok(0),
+                Some(Item::Removed) => break Some(self.lost_handler(pending).await),
+                None => break None,
+            };
+            match sent {
+                Ok(bytes) => written += bytes,
+                Err(Unsent) => break Some(Outcome::of(&pending.tracker, false)),
+            }
+        };
+        self.tell_credits(line, written);
+        outcome
+    }
+
+    /// Answers what a handler can't any more that a reload has removed.
+    async fn lost_handler(&mut self, pending: &Pending) -> Outcome {
+        if pending.tracker.is_untouched() {
+            let outcome = self.error_of(pending.manner, 503, &pending.host).await;
+            return Outcome { after: After::Close, ..outcome };
+        }
+        Outcome::of(&pending.tracker, false)
+    }
+
+    async fn pass_bytes(&mut self, bytes: &[u8], tracker: &mut Tracker, line: &Line) -> Result<u64, Unsent> {
+        let used = tracker.feed(bytes);
+        self.write_unless_ended(&bytes[..used], line).await?;
+        if used < bytes.len() {
+            tracing::warn!("a handler sent more than its answer to connection {}; it was closed", line.id());
+            return Err(Unsent);
+        }
+        Ok(used as u64)
+    }
+
+    /// Sends a file: by the kernel, unless its bytes have to be looked at to find the end of the answer.
+    async fn pass_file(&mut self, file: &SentFile, tracker: &mut Tracker, line: &Line) -> Result<u64, Unsent> {
+        if tracker.skip(file.size) {
+            let sending = self.stream.write_and_send_file(&[], &file.file, 0..file.size);
+            let sent = tokio::select! {
+                biased;
+                sent = sending => sent.map_err(|_| Unsent),
+                () = poll_fn(|context| line.poll_ended(context)) => Err(Unsent),
+            };
+            return sent.map(|()| file.size);
+        }
+        let mut piece = vec![0; PIECE];
+        let mut offset = 0;
+        while offset < file.size {
+            let wanted = usize::try_from(file.size - offset).unwrap_or(PIECE).min(PIECE);
+            let size = rustix::io::pread(&*file.file, &mut piece[..wanted], offset).map_err(|_| Unsent)?;
+            if size == 0 {
+                // It has become shorter, so that what was promised can't be kept.
+                return Err(Unsent);
+            }
+            offset += self.pass_bytes(&piece[..size], tracker, line).await?;
+        }
+        Ok(offset)
+    }
+
+    pub(super) async fn write_unless_ended(&mut self, bytes: &[u8], line: &Line) -> Result<(), Unsent> {
+        let written = tokio::select! {
+            biased;
+            written = self.stream.write_all(bytes) => written.map_err(|_| Unsent),
+            () = poll_fn(|context| line.poll_ended(context)) => Err(Unsent),
+        };
+        if written.is_err() {
+            self.say_why(line);
+        }
+        written
+    }
+
+    fn say_why(&self, line: &Line) {
+        if line.has_overflown() {
+            tracing::info!("{} reads too slowly; the connection was closed", self.peer);
+        }
+    }
+
+    /// Tells the handler how much the client has taken, if it wants to know.
+    pub(super) fn tell_credits(&self, line: &Line, written: u64) {
+        if written > 0
+            && self.worker.site().settings.flow_control
+            && let Some(handler) = line.handler()
+        {
+            handler.dispatch.credits(line.id(), written);
         }
     }
 }
 
+/// The client takes no more, or must not get any.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unsent;
+
 impl Outcome {
     /// Of a handler's answer; 200 stands for one that isn't HTTP, 499 for a client that left before any came.
-    fn of(tracker: &Tracker, keep_alive: bool) -> Self {
+    pub(super) fn of(tracker: &Tracker, keep_alive: bool) -> Self {
         let fallback = if tracker.is_untouched() { 499 } else { 200 };
         Self::new(tracker.status.unwrap_or(fallback), tracker.bytes, keep_alive)
     }

@@ -14,6 +14,32 @@ pub(crate) struct Request {
     pub(crate) body: Vec<u8>,
 }
 
+/// What the sender of an answer has to know of the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Manner {
+    /// Whether the answer has a head only.
+    pub(super) is_head: bool,
+    /// Whether the client wants the connection to stay open.
+    pub(super) keep_alive: bool,
+    /// 0 for HTTP/1.0, 1 for HTTP/1.1.
+    pub(super) minor: u8,
+}
+
+impl Manner {
+    pub(super) fn version(self) -> &'static str {
+        if self.minor == 0 { "HTTP/1.0" } else { "HTTP/1.1" }
+    }
+
+    /// What an answer of the server's own says of the connection.
+    pub(super) fn persistence(self) -> Persistence {
+        match (self.keep_alive, self.minor) {
+            (false, _) => Persistence::Close,
+            (true, 0) => Persistence::KeepAliveSaid,
+            (true, _) => Persistence::KeepAlive,
+        }
+    }
+}
+
 /// Why there is no request.
 #[derive(Debug)]
 pub(crate) enum Refusal {
@@ -57,7 +83,17 @@ impl Request {
     }
 
     pub(crate) fn version(&self) -> &'static str {
-        if self.head.minor == 0 { "HTTP/1.0" } else { "HTTP/1.1" }
+        self.manner().version()
+    }
+
+    /// Where the path lies in the request target: start and end.
+    pub(super) fn path_in_uri(&self) -> (u32, u32) {
+        self.head.path.within_span(self.head.uri)
+    }
+
+    /// How the answer is to be sent.
+    pub(super) fn manner(&self) -> Manner {
+        Manner { is_head: self.is_head(), keep_alive: self.head.keep_alive, minor: self.head.minor }
     }
 
     pub(crate) fn is_head(&self) -> bool {
@@ -76,11 +112,7 @@ impl Request {
 
     /// What an answer of the server's own says of the connection.
     pub(crate) fn persistence(&self) -> Persistence {
-        match (self.head.keep_alive, self.head.minor) {
-            (false, _) => Persistence::Close,
-            (true, 0) => Persistence::KeepAliveSaid,
-            (true, _) => Persistence::KeepAlive,
-        }
+        self.manner().persistence()
     }
 
     /// Gives the buffer of the head back.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mongrel2::redirect::{Asked, on_this_host};
 
 use super::answer::{Answer, Persistence, error_page};
-use super::request::{Refusal, Request};
+use super::request::{Manner, Refusal, Request};
 use super::{Connection, Outcome};
 use crate::log::Access;
 use crate::site::{Host, Site};
@@ -20,39 +20,44 @@ impl Connection {
     }
 
     /// Writes an answer that is wholly in memory.
-    pub(super) async fn send(&mut self, request: &Request, answer: Answer, body: &[u8]) -> Outcome {
+    pub(super) async fn send(&mut self, manner: Manner, answer: Answer, body: &[u8]) -> Outcome {
         let status = answer.status;
-        let mut bytes = answer.finish(request.persistence());
-        if !request.is_head() {
+        let mut bytes = answer.finish(manner.persistence());
+        if !manner.is_head {
             bytes.extend_from_slice(body);
         }
         let written = self.stream.write_all(&bytes).await;
-        let size = if request.is_head() { 0 } else { body.len() as u64 };
-        Outcome::new(status, size, written.is_ok() && request.head.keep_alive)
+        let size = if manner.is_head { 0 } else { body.len() as u64 };
+        Outcome::new(status, size, written.is_ok() && manner.keep_alive)
     }
 
     /// Answers with an error, and the page that the host has for it in the site in force now.
     pub(super) async fn error(&mut self, request: &Request, status: u16) -> Outcome {
-        let site = self.worker.site();
+        let host = Arc::clone(self.worker.site().host(request.host()));
+        self.error_of(request.manner(), status, &host).await
+    }
+
+    /// Answers with an error, and the page that the host has for it.
+    pub(super) async fn error_of(&mut self, manner: Manner, status: u16, host: &Host) -> Outcome {
         let answer = match status {
             405 => self.answer(405).header("Allow", ALLOW),
             // Whoever comes back earlier finds the handler as it was.
-            503 => self.answer(503).header("Retry-After", site.settings.handler_wait.as_secs().max(1)),
+            503 => self.answer(503).header("Retry-After", self.worker.site().settings.handler_wait.as_secs().max(1)),
             _ => self.answer(status),
         };
-        self.send_page(request, answer, site.host(request.host())).await
+        self.send_page(manner, answer, host).await
     }
 
     pub(super) async fn maintenance(&mut self, request: &Request, site: &Site, host: &Host) -> Outcome {
         let answer = self.answer(503).header("Retry-After", site.settings.retry_after.as_secs());
-        self.send_page(request, answer, host).await
+        self.send_page(request.manner(), answer, host).await
     }
 
     /// Adds the page of an error and sends it.
-    pub(super) async fn send_page(&mut self, request: &Request, answer: Answer, host: &Host) -> Outcome {
+    pub(super) async fn send_page(&mut self, manner: Manner, answer: Answer, host: &Host) -> Outcome {
         let (ctype, page) = page(host, answer.status);
         let answer = answer.header("Content-Type", ctype).header("Content-Length", page.len());
-        self.send(request, answer, &page).await
+        self.send(manner, answer, &page).await
     }
 
     pub(super) async fn redirect(&mut self, request: &Request, host: &Host, redirect: &Redirect) -> Outcome {
@@ -60,13 +65,13 @@ impl Connection {
         let name = request.host().unwrap_or(host.name.as_bytes());
         let location = redirect.location.render(Asked { path: request.path(), query: request.query(), host: name });
         let answer = self.answer(redirect.status).header("Location", location).header("Content-Length", 0);
-        self.send(request, answer, b"").await
+        self.send(request.manner(), answer, b"").await
     }
 
     /// Says what may be asked (RFC 9110, section 9.3.7), of a directory or of the server as a whole.
     pub(super) async fn options(&mut self, request: &Request) -> Outcome {
         let answer = self.answer(204).header("Allow", ALLOW);
-        self.send(request, answer, b"").await
+        self.send(request.manner(), answer, b"").await
     }
 
     pub(super) async fn redirect_to_slash(&mut self, request: &Request) -> Outcome {
@@ -75,7 +80,7 @@ impl Connection {
             location = location + "?" + &String::from_utf8_lossy(query);
         }
         let answer = self.answer(301).header("Location", location).header("Content-Length", 0);
-        self.send(request, answer, b"").await
+        self.send(request.manner(), answer, b"").await
     }
 
     /// Refuses what came; `host` is the name that it asked for, as far as that is known.

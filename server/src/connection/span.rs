@@ -15,6 +15,11 @@ impl Span {
         Self { start: place(start), end: place(start + part.len()) }
     }
 
+    /// Start and end, counted from the start of `outer`.
+    pub(super) fn within_span(self, outer: Self) -> (u32, u32) {
+        (self.start - outer.start, self.end - outer.start)
+    }
+
     /// The bytes at this place.
     pub(crate) fn of(self, whole: &[u8]) -> &[u8] {
         &whole[self.start as usize..self.end as usize]

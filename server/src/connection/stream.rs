@@ -1,13 +1,14 @@
 //! The socket of a connection and the bytes that have come but haven't been looked at.
 
 use std::fs::File;
-use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::rc::Rc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use mongrel2::config::Settings;
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::SendFlags;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -36,6 +37,8 @@ pub(super) struct Stream {
     rest: Vec<u8>,
     /// Whether bytes wait in the kernel that tokio has been told to forget.
     unread: bool,
+    /// Whether the client has closed its sending half, as far as that is known.
+    finished: bool,
     /// Whether a silent client has been asked for a sign of life.
     probed: bool,
 }
@@ -44,11 +47,11 @@ impl Stream {
     pub(super) fn new(socket: TcpStream, vitals: Rc<Vitals>) -> Self {
         // It only costs speed if this fails.
         let _ = socket.set_nodelay(true);
-        Self { socket, vitals, rest: Vec::new(), unread: false, probed: false }
+        Self { socket, vitals, rest: Vec::new(), unread: false, finished: false, probed: false }
     }
 
     /// How the connection is doing.
-    pub(super) fn vitals(&self) -> &Vitals {
+    pub(super) fn vitals(&self) -> &Rc<Vitals> {
         &self.vitals
     }
 
@@ -61,8 +64,34 @@ impl Stream {
     ///
     /// Only the connection's own task ever waits here, so that the waker's one place in the socket will do: an
     /// idle connection's future is a hundred bytes smaller for it.
-    pub(super) async fn readable(&self) -> bool {
-        self.has_bytes() || poll_fn(|context| self.socket.poll_read_ready(context)).await.is_ok()
+    pub(super) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<bool> {
+        if self.has_bytes() {
+            return Poll::Ready(true);
+        }
+        self.socket.poll_read_ready(context).map(|ready| ready.is_ok())
+    }
+
+    /// Waits until the client has closed its sending half, or the whole connection; nothing is read.
+    pub(super) fn poll_finished(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        while !self.finished {
+            if ready!(self.socket.poll_read_ready(context)).is_err() || has_hung_up(&self.socket) {
+                self.finished = true;
+            } else {
+                self.leave_unread();
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// Whether [`poll_finished`](Self::poll_finished) has found the end.
+    pub(super) fn has_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// Leaves what is there where it is, and waits for the next event instead.
+    fn leave_unread(&mut self) {
+        self.unread = true;
+        let _ = self.socket.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
     }
 
     /// Reads a request's head; `buffer` is an empty one to read into.
@@ -82,8 +111,10 @@ impl Stream {
 
     /// Reads a request's body of at most `limit` bytes.
     pub(super) async fn read_body(&mut self, request: &mut Request, limit: u64) -> Result<(), Refusal> {
-        if matches!(request.head.framing, Framing::Length(length) if length > limit) {
-            return Err(too_large());
+        match request.head.framing {
+            Framing::Length(0) => return Ok(()),
+            Framing::Length(length) if length > limit => return Err(too_large()),
+            _ => {}
         }
         if request.head.expects_continue {
             self.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.map_err(|_| Refusal::Gone)?;
@@ -132,7 +163,18 @@ impl Stream {
         }
     }
 
-    async fn read_piece(&mut self, bytes: &mut Vec<u8>) -> Result<(), Refusal> {
+    /// Takes the bytes that have come behind the last request's head.
+    pub(super) fn take_rest(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.rest)
+    }
+
+    /// Gives back what wasn't used of them.
+    pub(super) fn put_back(&mut self, rest: Vec<u8>) {
+        self.rest = rest;
+    }
+
+    /// Reads more into a buffer.
+    pub(super) async fn read_piece(&mut self, bytes: &mut Vec<u8>) -> Result<(), Refusal> {
         bytes.reserve(PIECE.min(bytes.len().max(4096)));
         self.read(bytes).await
     }
@@ -196,11 +238,7 @@ impl Stream {
     pub(super) async fn gone(&mut self, may_probe: bool, may_wait: bool) {
         loop {
             match self.socket.ready(Interest::READABLE).await {
-                Ok(ready) if !ready.is_read_closed() => {
-                    self.unread = true;
-                    let forget = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
-                    let _ = self.socket.try_io(Interest::READABLE, forget);
-                }
+                Ok(ready) if !ready.is_read_closed() => self.leave_unread(),
                 Ok(_) if may_wait => break,
                 _ => return,
             }
@@ -303,6 +341,13 @@ impl Stream {
         };
         let _ = tokio::time::timeout(LINGER, drain).await;
     }
+}
+
+/// Whether the other end has closed its sending half, which bytes before that would hide from a read.
+fn has_hung_up(socket: &TcpStream) -> bool {
+    let mut polled = [PollFd::new(socket, PollFlags::RDHUP)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    !matches!(rustix::event::poll(&mut polled, Some(&now)), Ok(0))
 }
 
 fn too_large() -> Refusal {

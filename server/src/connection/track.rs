@@ -62,6 +62,23 @@ impl Tracker {
         used
     }
 
+    /// Takes note of so many bytes that can't be looked at; gives whether that was possible, since they are all
+    /// part of the body.
+    pub(crate) fn skip(&mut self, count: u64) -> bool {
+        match &mut self.state {
+            State::Length(left) if *left >= count => {
+                *left -= count;
+                if *left == 0 {
+                    self.state = State::Complete;
+                }
+            }
+            State::Endless => {}
+            _ => return false,
+        }
+        self.bytes += count;
+        true
+    }
+
     fn step(&mut self, bytes: &[u8]) -> usize {
         match &mut self.state {
             State::Head(head) => {
@@ -185,6 +202,16 @@ mod tests {
         check("HTTP/1.1 101 Switching Protocols\r\n\r\n\x01\x02", (Some(101), 2, false, 38));
         check("ICY 200 OK\r\n\r\nmusic", (None, 19, false, 19));
         check("HTTP/1.1 200", (None, 0, false, 12));
+    }
+
+    #[test]
+    fn what_is_skipped_counts() {
+        let mut tracker = Tracker::new(false);
+        assert!(!tracker.skip(1), "in the head");
+        tracker.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nh");
+        assert!(!tracker.skip(5), "beyond the end");
+        assert!(tracker.skip(4) && tracker.is_complete());
+        assert_eq!(tracker.bytes, 5);
     }
 
     #[test]

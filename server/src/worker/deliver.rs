@@ -1,19 +1,51 @@
 //! What handlers have for connections: the registry of a worker, and the way to those of others.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{Item, Mail, Worker};
-use crate::connection::Line;
+use bytes::Bytes;
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+
+use super::{Item, Mail, SentFile, Worker};
+use crate::connection::{Line, Vitals, encode};
+use crate::site::Site;
 use crate::target::handler::Inlet;
+
+/// What a handler wants of connections.
+#[derive(Debug, Clone)]
+pub(crate) enum Delivery {
+    /// These bytes for their clients.
+    Bytes(Bytes),
+    /// The end, behind what came before.
+    Close,
+    /// The file of this name, below the handler's folder, for their clients.
+    File(Bytes),
+    /// No bytes for anyone, but something about the connections.
+    Control(Control),
+}
+
+/// What a handler says about connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Control {
+    /// They are alive.
+    pub(crate) keep_alive: bool,
+    /// So many more bytes of an upload may come.
+    pub(crate) credits: u64,
+    /// They are to be dropped.
+    pub(crate) cancel: bool,
+}
 
 impl Worker {
     /// Registers a connection, so that handlers can reach it.
-    pub(crate) fn register(&self) -> Rc<Line> {
+    pub(crate) fn register(&self, vitals: Rc<Vitals>) -> Rc<Line> {
         let id = self.next_id.get();
         self.next_id.set(id + self.peers.len() as u64);
-        let line = Rc::new(Line::new(id, self.site.borrow().settings.reply_queue));
+        let line = Rc::new(Line::new(id, vitals));
         self.lines.borrow_mut().insert(id, Rc::clone(&line));
         line
     }
@@ -25,18 +57,20 @@ impl Worker {
     }
 
     /// Hands something of a handler's to connections, of this worker and of others.
-    pub(crate) async fn deliver(&self, ids: Vec<u64>, item: &Item, inlet: &Arc<Inlet>) {
-        let mut elsewhere: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
-        let mut here = Vec::new();
-        for id in ids {
-            match self.owner(id) {
-                index if index == self.index => here.push(id),
-                index => elsewhere.entry(index).or_default().push(id),
-            }
+    pub(crate) async fn deliver(&self, ids: Vec<u64>, delivery: Delivery, inlet: &Arc<Inlet>) {
+        if self.peers.len() == 1 {
+            return self.deliver_here(&ids, &delivery, inlet);
         }
-        self.deliver_here(here, item, inlet);
-        for (index, ids) in elsewhere {
-            self.post(index, Mail::Deliver(ids, item.clone(), Arc::clone(inlet))).await;
+        let mut shares: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
+        for id in ids {
+            shares.entry(self.owner(id)).or_default().push(id);
+        }
+        for (index, ids) in shares {
+            if index == self.index {
+                self.deliver_here(&ids, &delivery, inlet);
+            } else {
+                self.post(index, Mail::Deliver(ids, delivery.clone(), Arc::clone(inlet))).await;
+            }
         }
     }
 
@@ -50,7 +84,7 @@ impl Worker {
 
     pub(super) fn unanswered_here(&self, id: u64) {
         if let Some(line) = self.lines.borrow().get(&id) {
-            line.push(Item::Unanswered);
+            line.push(Item::Unanswered, usize::MAX);
         }
     }
 
@@ -65,14 +99,92 @@ impl Worker {
         }
     }
 
-    pub(super) fn deliver_here(&self, ids: Vec<u64>, item: &Item, inlet: &Arc<Inlet>) {
+    pub(super) fn deliver_here(&self, ids: &[u64], delivery: &Delivery, inlet: &Arc<Inlet>) {
+        let limit = self.site.borrow().settings.reply_queue;
+        let share = Share { delivery, inlet, limit, encoded: OnceCell::new() };
         for id in ids {
-            let line = self.lines.borrow().get(&id).cloned();
+            let line = self.lines.borrow().get(id).cloned();
             match line {
-                Some(line) if line.knows(inlet) => line.push(item.clone()),
+                Some(line) if line.knows(inlet) => share.give(&line),
                 Some(_) => tracing::warn!("a handler replied to connection {id}, of which it has had no request"),
-                None => inlet.dead(id),
+                // Whoever gives a connection up need not hear that it is gone.
+                None if matches!(delivery, Delivery::Control(Control { cancel: true, .. })) => {}
+                None => inlet.dead(*id),
             }
         }
     }
+
+    /// Lets connections know what has become of their handlers.
+    pub(super) fn reload_lines(&self, site: &Site) {
+        let lines: Vec<Rc<Line>> = self.lines.borrow().values().cloned().collect();
+        for line in lines {
+            line.reload(|handler| site.successor(handler));
+        }
+    }
+}
+
+/// A delivery on its way to the connections of one worker.
+struct Share<'a> {
+    delivery: &'a Delivery,
+    inlet: &'a Arc<Inlet>,
+    /// How many bytes may wait for each.
+    limit: usize,
+    /// The bytes as those get them that speak JSON or XML messages.
+    encoded: OnceCell<Bytes>,
+}
+
+impl Share<'_> {
+    fn give(&self, line: &Line) {
+        match self.delivery {
+            Delivery::Bytes(bytes) if line.encodes(self.inlet) => {
+                let encoded = self.encoded.get_or_init(|| encode(bytes).into());
+                line.push(Item::Bytes(encoded.clone()), self.limit);
+            }
+            Delivery::Bytes(bytes) => line.push(Item::Bytes(bytes.clone()), self.limit),
+            Delivery::Close => line.push(Item::Close, usize::MAX),
+            Delivery::File(name) => self.give_file(line, name),
+            Delivery::Control(control) => self.control(line, *control),
+        }
+    }
+
+    fn give_file(&self, line: &Line, name: &[u8]) {
+        let handler = line.handler_of(self.inlet);
+        let root = handler.as_ref().and_then(|handler| handler.sendfile_root.as_deref());
+        let Some(root) = root else {
+            return tracing::warn!("cannot send a file to connection {}: its handler has no sendfile_root", line.id());
+        };
+        match open(root, name) {
+            Ok(file) => line.push(Item::File(file), self.limit),
+            Err(error) => {
+                let name = name.escape_ascii();
+                tracing::warn!("cannot send the file `{name}` to connection {}: {error}", line.id());
+            }
+        }
+    }
+
+    fn control(&self, line: &Line, control: Control) {
+        if control.keep_alive {
+            line.keep_alive();
+        }
+        if control.credits > 0 {
+            line.credit(control.credits);
+        }
+        if control.cancel {
+            line.cancel(self.inlet);
+        }
+    }
+}
+
+/// Opens a file below a folder: no `..` and no link leads out of it.
+fn open(root: &Path, name: &[u8]) -> io::Result<SentFile> {
+    let name = std::str::from_utf8(name).map_err(io::Error::other)?;
+    let name = PathBuf::from(name.trim_start_matches('/'));
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let folder = rustix::fs::open(root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let file = File::from(rustix::fs::openat2(&folder, &name, flags, Mode::empty(), ResolveFlags::BENEATH)?);
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    Ok(SentFile { size: metadata.len(), file: Arc::new(file) })
 }

@@ -85,10 +85,10 @@ impl Worker {
     /// Drops the connections that are too slow, again and again.
     pub(super) async fn sweep(self: Rc<Self>) {
         loop {
-            tokio::time::sleep(self.settings().tick_timer).await;
-            let (now, settings) = (Instant::now(), self.settings());
+            tokio::time::sleep(self.site().settings.tick_timer).await;
+            let (now, site) = (Instant::now(), self.site());
             for (_, member) in self.members.borrow().iter() {
-                if let Some(phase) = member.vitals.fatal(now, &settings) {
+                if let Some(phase) = member.vitals.fatal(now, &site.settings) {
                     if phase != Phase::Idle {
                         tracing::info!("dropped a connection that was too slow while {phase:?}");
                     }

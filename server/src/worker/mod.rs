@@ -8,14 +8,15 @@ mod members;
 mod thread;
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::fs::File;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use mongrel2::config::{AccessLogFormat, Settings};
+use mongrel2::config::AccessLogFormat;
+use rustc_hash::FxHashMap;
 use slab::Slab;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -30,6 +31,7 @@ use crate::target::handler::{Inlet, Socket};
 use self::members::Member;
 use self::thread::Seed;
 
+pub(crate) use self::deliver::{Control, Delivery};
 pub(crate) use self::thread::{Options, Thread, start};
 
 /// For how long access lines are collected.
@@ -50,7 +52,7 @@ pub(crate) enum Mail {
     /// Run a handler socket.
     Socket(Box<Socket>),
     /// Something for connections of yours, from a handler.
-    Deliver(Vec<u64>, Item, Arc<Inlet>),
+    Deliver(Vec<u64>, Delivery, Arc<Inlet>),
     /// No handler has taken the request of this connection of yours.
     Unanswered(u64),
     /// Accept nothing more, close what is idle, and say when the last connection is gone.
@@ -64,10 +66,28 @@ pub(crate) enum Mail {
 pub(crate) enum Item {
     /// Bytes for the client.
     Bytes(Bytes),
+    /// A file for the client.
+    File(SentFile),
     /// Close the connection behind what came before.
     Close,
     /// No handler has taken the request.
     Unanswered,
+    /// A reload has removed the handler that the connection waits for.
+    Removed,
+}
+
+/// A file that a handler has sent.
+#[derive(Debug, Clone)]
+pub(crate) struct SentFile {
+    pub(crate) file: Arc<File>,
+    pub(crate) size: u64,
+}
+
+impl Item {
+    /// How many bytes of memory it keeps.
+    pub(crate) fn size(&self) -> usize {
+        if let Self::Bytes(bytes) = self { bytes.len() } else { 0 }
+    }
 }
 
 /// What the tasks of one worker share.
@@ -77,7 +97,7 @@ pub(crate) struct Worker {
     site: RefCell<Arc<Site>>,
     peers: Vec<mpsc::WeakSender<Mail>>,
     /// The connections that a handler may have something for, by id.
-    lines: RefCell<HashMap<u64, Rc<Line>>>,
+    lines: RefCell<FxHashMap<u64, Rc<Line>>>,
     next_id: Cell<u64>,
     /// The connections.
     members: RefCell<Slab<Member>>,
@@ -124,6 +144,7 @@ impl Worker {
         while let Some(mail) = mail.recv().await {
             match mail {
                 Mail::Serve(site, done) => {
+                    self.reload_lines(&site);
                     *self.site.borrow_mut() = site;
                     self.files.clear();
                     // Nobody listens any more if the reload was given up.
@@ -134,7 +155,7 @@ impl Worker {
                     accepting = self.accept(listener);
                 }
                 Mail::Socket(socket) => drop(sockets.spawn_local(socket.run(Rc::clone(&self)))),
-                Mail::Deliver(ids, item, inlet) => self.deliver_here(ids, &item, &inlet),
+                Mail::Deliver(ids, delivery, inlet) => self.deliver_here(&ids, &delivery, &inlet),
                 Mail::Unanswered(id) => self.unanswered_here(id),
                 Mail::Drain(done) => {
                     accepting.abort();
@@ -155,11 +176,6 @@ impl Worker {
     /// What is served now.
     pub(crate) fn site(&self) -> Arc<Site> {
         Arc::clone(&self.site.borrow())
-    }
-
-    /// The settings in force now.
-    pub(crate) fn settings(&self) -> Settings {
-        self.site.borrow().settings.clone()
     }
 
     pub(crate) fn is_draining(&self) -> bool {

@@ -7,12 +7,13 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use mongrel2::wire::reply;
+use mongrel2::wire::extended::{self, Extended, ExtendedError};
+use mongrel2::wire::reply::{self, Reply};
 use tokio::sync::mpsc;
 
 use super::Dispatch;
 use super::sockets::Pollable;
-use crate::worker::{Item, Worker};
+use crate::worker::{Control, Delivery, Worker};
 
 /// How many messages are handled before other tasks get their turn.
 const BATCH: usize = 64;
@@ -100,16 +101,27 @@ async fn receive(socket: &mut Pollable, inlet: &std::sync::Weak<Inlet>, worker: 
 }
 
 async fn handle(message: Bytes, inlet: &Arc<Inlet>, worker: &Rc<Worker>) {
-    let reply = match reply::parse(&message, worker.settings().handler_targets) {
+    let reply = match reply::parse(&message, worker.site().settings.handler_targets) {
         Ok(reply) => reply,
         Err(error) => return tracing::warn!("cannot use a reply at {}: {error}", inlet.spec),
     };
-    if reply.extended {
-        return tracing::warn!("cannot use an extended reply at {}: this version has none", inlet.spec);
+    match delivery(&message, &reply) {
+        Ok(delivery) => worker.deliver(reply.ids, delivery, inlet).await,
+        Err(error) => tracing::warn!("cannot use an extended reply at {}: {error}", inlet.spec),
     }
-    let body = message.slice_ref(reply.body);
-    let item = if body.is_empty() { Item::Close } else { Item::Bytes(body) };
-    worker.deliver(reply.ids, &item, inlet).await;
+}
+
+fn delivery(message: &Bytes, reply: &Reply<'_>) -> Result<Delivery, ExtendedError> {
+    if !reply.extended {
+        let body = message.slice_ref(reply.body);
+        return Ok(if body.is_empty() { Delivery::Close } else { Delivery::Bytes(body) });
+    }
+    Ok(match extended::parse(reply.body)? {
+        Extended::SendFile(path) => Delivery::File(path.into()),
+        Extended::Control { keep_alive, credits, cancel } => {
+            Delivery::Control(Control { keep_alive, credits: credits.unwrap_or(0), cancel })
+        }
+    })
 }
 
 fn subscribe(socket: &Pollable, subscribed: &mut Vec<String>, wanted: Vec<String>) {

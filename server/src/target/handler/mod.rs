@@ -6,8 +6,10 @@
 
 mod inlet;
 mod outlet;
+mod sender;
 mod sockets;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use mongrel2::config::Protocol;
@@ -24,12 +26,16 @@ pub(crate) struct Handler {
     pub(crate) dispatch: Arc<Dispatch>,
     /// Where replies come from.
     pub(crate) inlet: Arc<Inlet>,
+    /// Whether replies to JSON and XML sockets go out as they are.
+    pub(crate) raw_payload: bool,
+    /// Below which folder the files lie that the handler may have sent.
+    pub(crate) sendfile_root: Option<PathBuf>,
 }
 
 /// The outgoing half of a handler.
 #[derive(Debug)]
 pub(crate) struct Dispatch {
-    send_ident: String,
+    send_ident: Arc<str>,
     protocol: Protocol,
     outlet: Arc<Outlet>,
 }
@@ -44,13 +50,34 @@ impl Dispatch {
     /// # Errors
     /// No handler has taken messages for so long that `limits.handler_queue` of them wait.
     pub(crate) fn request(&self, id: u64, path: &[u8], headers: Headers<'_>, body: &[u8]) -> Result<(), Busy> {
-        let envelope = Envelope { sender: &self.send_ident, id, path };
-        self.outlet.request(id, request::render(self.protocol, &envelope, headers, body))
+        self.outlet.request(id, request::render(self.protocol, &self.envelope(id, path), headers, body))
+    }
+
+    /// Queues a further piece of a request's body.
+    ///
+    /// # Errors
+    /// Those of [`request`](Self::request).
+    pub(crate) fn piece(&self, id: u64, path: &[u8], headers: &[(&str, &[u8])], body: &[u8]) -> Result<(), Busy> {
+        self.outlet.request(id, request::render_piece(self.protocol, &self.envelope(id, path), headers, body))
+    }
+
+    /// Waits until there is room for a request.
+    pub(crate) async fn room(&self) {
+        self.outlet.room().await;
     }
 
     /// Queues the notice that connection `id` is gone.
     pub(crate) fn disconnect(&self, id: u64) {
-        self.outlet.notice(id, &self.send_ident, request::render_disconnect(self.protocol, &self.send_ident, id));
+        self.outlet.gone(id, &self.send_ident, request::render_disconnect(self.protocol, &self.send_ident, id));
+    }
+
+    /// Queues the notice that the client of connection `id` has taken so many bytes.
+    pub(crate) fn credits(&self, id: u64, bytes: u64) {
+        self.outlet.credits(id, request::render_credits(self.protocol, &self.send_ident, id, bytes));
+    }
+
+    fn envelope<'a>(&'a self, id: u64, path: &'a [u8]) -> Envelope<'a> {
+        Envelope { sender: &self.send_ident, id, path }
     }
 }
 
@@ -60,5 +87,10 @@ impl Handler {
         Arc::ptr_eq(&self.dispatch.outlet, &other.dispatch.outlet)
             && Arc::ptr_eq(&self.inlet, &other.inlet)
             && self.dispatch.send_ident == other.dispatch.send_ident
+    }
+
+    /// Whether both have the same name: what a handler that has moved to other addresses keeps.
+    pub(crate) fn has_name_of(&self, other: &Self) -> bool {
+        self.dispatch.send_ident == other.dispatch.send_ident
     }
 }

@@ -1,17 +1,17 @@
-//! Requests on their way out: one PUSH socket, fed by a queue.
+//! Requests on their way out: one PUSH or PUB socket, fed by a queue.
 //!
-//! ZeroMQ gives each message to one of the connected handlers.  While none is connected the queue holds the
-//! messages; a request that has waited for `handler.wait` is taken back, and its client gets 503.
+//! PUSH gives each message to one of the connected handlers, PUB to all of them.  While none is connected the
+//! queue holds the messages; a request that has waited for `handler.wait` is taken back, and its client gets 503.
 
 use std::collections::{HashSet, VecDeque};
 use std::rc::Rc;
-use std::time::Duration;
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use super::Busy;
-use super::sockets::Pollable;
+use super::sender::{Sender, Sent, Unwatched};
 use crate::worker::Worker;
 
 /// How many messages are taken from the queue at once.
@@ -37,52 +37,68 @@ struct Parcel {
 enum Kind {
     /// A request, which came then: a client waits.
     Request(Instant),
-    /// A notice to the handler of that name; nobody waits.
-    Notice(String),
+    /// The notice to the handler of that name that the connection is gone; nobody waits.
+    Gone(Arc<str>),
+    /// Another notice.
+    Notice,
 }
 
 impl Outlet {
     /// Makes an outlet whose queue holds that many messages, and the task that sends them.
-    pub(super) fn new(socket: zmq::Socket, queue: usize) -> (Self, Sending) {
-        let (sender, parcels) = mpsc::channel(queue);
-        (Self { queue: sender }, Sending { socket, parcels })
+    pub(super) fn new(sender: Unwatched, queue: usize) -> (Self, Sending) {
+        let (queue, parcels) = mpsc::channel(queue);
+        (Self { queue }, Sending { sender, parcels })
+    }
+
+    /// Waits until there is room in the queue.
+    pub(super) async fn room(&self) {
+        // The task ends only after its outlets.
+        let _ = self.queue.reserve().await;
     }
 
     pub(super) fn request(&self, id: u64, message: Vec<u8>) -> Result<(), Busy> {
         self.queue.try_send(Parcel { id, kind: Kind::Request(Instant::now()), message }).map_err(|_| Busy)
     }
 
-    pub(super) fn notice(&self, id: u64, ident: &str, message: Vec<u8>) {
-        if self.queue.try_send(Parcel { id, kind: Kind::Notice(ident.to_owned()), message }).is_err() {
-            tracing::warn!("a notice that connection {id} is gone was dropped: the handler takes no messages");
+    pub(super) fn gone(&self, id: u64, ident: &Arc<str>, message: Vec<u8>) {
+        self.notice(Parcel { id, kind: Kind::Gone(Arc::clone(ident)), message });
+    }
+
+    pub(super) fn credits(&self, id: u64, message: Vec<u8>) {
+        self.notice(Parcel { id, kind: Kind::Notice, message });
+    }
+
+    fn notice(&self, parcel: Parcel) {
+        if let Err(error) = self.queue.try_send(parcel) {
+            let id = error.into_inner().id;
+            tracing::warn!("a notice about connection {id} was dropped: the handler takes no messages");
         }
     }
 }
 
 /// The task that owns the socket.  It ends when nothing refers to its outlet any more.
 pub(crate) struct Sending {
-    socket: zmq::Socket,
+    sender: Unwatched,
     parcels: mpsc::Receiver<Parcel>,
 }
 
 impl Sending {
     pub(super) async fn run(self, worker: Rc<Worker>) {
-        let Self { socket, mut parcels } = self;
-        let mut socket = match Pollable::new(socket) {
-            Ok(socket) => socket,
+        let Self { sender, mut parcels } = self;
+        let mut sender = match sender.watch() {
+            Ok(sender) => sender,
             Err(error) => return tracing::error!("cannot watch a handler socket: {error}"),
         };
         let mut told = Told::default();
         let mut batch = Vec::with_capacity(BATCH);
         let sending = async {
             while parcels.recv_many(&mut batch, BATCH).await > 0 {
-                for parcel in batch.drain(..) {
-                    let wait = worker.settings().handler_wait;
-                    if told.is_news(&parcel)
-                        && !send(&mut socket, &parcel, wait).await
-                        && matches!(parcel.kind, Kind::Request(_))
-                    {
-                        worker.unanswered(parcel.id).await;
+                let wait = worker.site().settings.handler_wait;
+                for parcel in batch.drain(..).filter(|parcel| told.is_news(parcel)) {
+                    let Parcel { id, kind, message } = parcel;
+                    let since = if let Kind::Request(since) = kind { since } else { Instant::now() };
+                    if !send(&mut sender, message, since + wait).await && matches!(kind, Kind::Request(_)) {
+                        worker.unanswered(id).await;
                     }
                 }
             }
@@ -93,7 +109,7 @@ impl Sending {
         }
         // What is left are notices; whoever is there to take them gets them.
         while let Ok(parcel) = parcels.try_recv() {
-            if told.is_news(&parcel) && !socket.send(&parcel.message).unwrap_or(false) {
+            if told.is_news(&parcel) && !matches!(sender.send(parcel.message), Ok(Sent::Yes)) {
                 return;
             }
         }
@@ -101,14 +117,12 @@ impl Sending {
 }
 
 /// Sends a message, or gives up when it has waited for too long.
-async fn send(socket: &mut Pollable, parcel: &Parcel, wait: Duration) -> bool {
-    let since = if let Kind::Request(since) = parcel.kind { since } else { Instant::now() };
-    let deadline = since + wait;
+async fn send(sender: &mut Sender, mut message: Vec<u8>, deadline: Instant) -> bool {
     loop {
-        match socket.send(&parcel.message) {
-            Ok(true) => return true,
-            Ok(false) if timeout_at(deadline, socket.changed()).await.is_err() => return false,
-            Ok(false) => {}
+        match sender.send(message) {
+            Ok(Sent::Yes) => return true,
+            Ok(Sent::No(_)) if timeout_at(deadline, sender.changed()).await.is_err() => return false,
+            Ok(Sent::No(back)) => message = back,
             Err(error) => {
                 tracing::error!("cannot send to a handler: {error}");
                 return false;
@@ -121,20 +135,20 @@ async fn send(socket: &mut Pollable, parcel: &Parcel, wait: Duration) -> bool {
 /// for ever.
 #[derive(Debug, Default)]
 struct Told {
-    told: HashSet<(u64, String)>,
-    order: VecDeque<(u64, String)>,
+    told: HashSet<(u64, Arc<str>)>,
+    order: VecDeque<(u64, Arc<str>)>,
 }
 
 impl Told {
-    /// Whether a message has to be sent: every request, and each notice once.
+    /// Whether a message has to be sent: each end of a connection is told once.
     fn is_news(&mut self, parcel: &Parcel) -> bool {
         match &parcel.kind {
-            Kind::Request(_) => true,
-            Kind::Notice(ident) => self.first((parcel.id, ident.clone())),
+            Kind::Request(_) | Kind::Notice => true,
+            Kind::Gone(ident) => self.first((parcel.id, Arc::clone(ident))),
         }
     }
 
-    fn first(&mut self, notice: (u64, String)) -> bool {
+    fn first(&mut self, notice: (u64, Arc<str>)) -> bool {
         let first = self.told.insert(notice.clone());
         if first {
             self.order.push_back(notice);
@@ -155,7 +169,7 @@ mod tests {
     #[test]
     fn an_end_is_told_once_to_each_and_not_remembered_for_ever() {
         let mut told = Told::default();
-        let mut first = |id: u64, ident: &str| told.first((id, ident.to_owned()));
+        let mut first = |id: u64, ident: &str| told.first((id, ident.into()));
         assert!(first(1, "a"));
         assert!(!first(1, "a"));
         assert!(first(1, "b"));

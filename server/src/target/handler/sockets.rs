@@ -10,13 +10,15 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use mongrel2::config::{self, Settings};
+use mongrel2::config::paths::inside_chroot;
+use mongrel2::config::{self, SendType, Settings};
 use thiserror::Error;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::inlet::{Inlet, Receiving};
 use super::outlet::{Outlet, Sending};
+use super::sender::{self, Unwatched};
 use super::{Dispatch, Handler};
 use crate::worker::Worker;
 
@@ -37,7 +39,7 @@ pub(crate) struct SocketError {
 /// All sockets, by address.
 pub(crate) struct Sockets {
     context: zmq::Context,
-    outlets: HashMap<String, Weak<Outlet>>,
+    outlets: HashMap<String, (SendType, Weak<Outlet>)>,
     inlets: HashMap<String, Weak<Inlet>>,
     fresh: Vec<Socket>,
 }
@@ -69,20 +71,34 @@ impl Sockets {
     /// # Errors
     /// The address that can't be bound.
     pub(crate) fn handler(&mut self, handler: &config::Handler, settings: &Settings) -> Result<Handler, SocketError> {
-        let outlet = self.outlet(&handler.send_spec, settings)?;
+        let outlet = self.outlet(&handler.send_spec, handler.send_type, settings)?;
         let inlet = self.inlet(&handler.recv_spec)?;
-        let dispatch = Dispatch { send_ident: handler.send_ident.clone(), protocol: handler.protocol, outlet };
-        Ok(Handler { dispatch: Arc::new(dispatch), inlet })
+        let dispatch = Dispatch { send_ident: handler.send_ident.as_str().into(), protocol: handler.protocol, outlet };
+        let root = Some(&handler.sendfile_root).filter(|root| !root.is_empty());
+        Ok(Handler {
+            dispatch: Arc::new(dispatch),
+            inlet,
+            raw_payload: handler.raw_payload,
+            sendfile_root: root.map(|root| inside_chroot(root)),
+        })
     }
 
-    fn outlet(&mut self, spec: &str, settings: &Settings) -> Result<Arc<Outlet>, SocketError> {
-        if let Some(outlet) = self.outlets.get(spec).and_then(Weak::upgrade) {
+    fn outlet(&mut self, spec: &str, kind: SendType, settings: &Settings) -> Result<Arc<Outlet>, SocketError> {
+        // A socket can't change its kind, and its address takes a moment to become free.
+        let known = self.outlets.get(spec).filter(|(known, _)| *known == kind);
+        if let Some(outlet) = known.and_then(|(_, outlet)| outlet.upgrade()) {
             return Ok(outlet);
         }
-        let socket = self.bind(zmq::PUSH, spec)?;
-        let (outlet, task) = Outlet::new(socket, settings.handler_queue);
+        let sender = match kind {
+            SendType::Push => Unwatched { socket: self.bind(zmq::PUSH, spec)?, kind: sender::Kind::Push },
+            SendType::Pub => {
+                let socket = self.bind(zmq::XPUB, spec)?;
+                Unwatched { socket, kind: sender::Kind::Publish(Vec::new()) }
+            }
+        };
+        let (outlet, task) = Outlet::new(sender, settings.handler_queue);
         let outlet = Arc::new(outlet);
-        self.outlets.insert(spec.to_owned(), Arc::downgrade(&outlet));
+        self.outlets.insert(spec.to_owned(), (kind, Arc::downgrade(&outlet)));
         self.fresh.push(Socket::Sending(task));
         Ok(outlet)
     }
@@ -155,6 +171,16 @@ impl Pollable {
         // libzmq looks for changes only now and then, unless it is asked for its events.
         Ok(self.try_send(message)?
             || (self.socket.get_ref().get_events()?.contains(zmq::POLLOUT) && self.try_send(message)?))
+    }
+
+    /// Whether a message can be sent now.
+    pub(super) fn has_room(&self) -> Result<bool, zmq::Error> {
+        Ok(self.socket.get_ref().get_events()?.contains(zmq::POLLOUT))
+    }
+
+    /// Sends a message without copying it; there has to be room.
+    pub(super) fn give(&mut self, message: Vec<u8>) -> Result<(), zmq::Error> {
+        self.socket.get_ref().send(zmq::Message::from(message), zmq::DONTWAIT)
     }
 
     fn try_send(&self, message: &[u8]) -> Result<bool, zmq::Error> {

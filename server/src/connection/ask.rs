@@ -1,0 +1,156 @@
+//! A request as a message to a handler.
+
+use std::io::Write;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use mongrel2::wire::request::Headers;
+use smallvec::SmallVec;
+
+use super::line::Line;
+use super::pending::Pending;
+use super::request::Request;
+use super::{Connection, Open, Outcome, is_noise};
+use crate::site::{Host, Site};
+use crate::target::handler::Handler;
+
+/// Where a request for a handler goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Route<'a> {
+    pub(super) site: &'a Site,
+    pub(super) host: &'a Arc<Host>,
+    pub(super) handler: &'a Arc<Handler>,
+    /// The route as configured.
+    pub(super) pattern: &'a str,
+}
+
+/// What a message says beside what the client said.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Extra<'a> {
+    /// Further headers like the client's, which it can't have sent itself.
+    pub(super) client: &'a [(&'a [u8], &'a [u8])],
+    /// Further headers of the server's own.
+    pub(super) server: &'a [(&'a str, &'a [u8])],
+    /// The bytes behind the headers.
+    pub(super) body: &'a [u8],
+}
+
+/// Headers that tell a handler of an upload (the manual, section 5.5); a client's are left out.
+pub(super) const UPLOAD_START: &[u8] = b"x-mongrel2-upload-start";
+pub(super) const UPLOAD_DONE: &[u8] = b"x-mongrel2-upload-done";
+
+const FORWARDED: &[u8] = b"x-forwarded-for";
+
+/// A client's headers, mostly few.
+type ClientHeaders<'a> = SmallVec<[(&'a [u8], &'a [u8]); 24]>;
+
+impl Connection {
+    /// Sends a request that is there whole; gives what is to be answered at once, if anything.
+    pub(super) async fn ask(&mut self, request: &Request, route: &Route<'_>) -> Option<Outcome> {
+        let Some(line) = self.line_to_ask() else { return Some(Outcome::new(499, 0, false)) };
+        let extra = Extra { body: &request.body, ..Extra::default() };
+        if !self.tell(&line, request, route, &extra) {
+            return Some(self.error(request, 503).await);
+        }
+        self.open = Open::Request(self.pending(request, route));
+        None
+    }
+
+    /// The connection's line; none if a handler wants the connection closed since the last answer.
+    pub(super) fn line_to_ask(&mut self) -> Option<Rc<Line>> {
+        let (worker, vitals) = (&self.worker, self.stream.vitals());
+        let line = Rc::clone(self.line.get_or_insert_with(|| worker.register(Rc::clone(vitals))));
+        while line.has_work() {
+            if !is_noise(&line) {
+                return None;
+            }
+        }
+        Some(line)
+    }
+
+    pub(super) fn pending(&self, request: &Request, route: &Route<'_>) -> Box<Pending> {
+        Pending::new(request, route.host, route.site.settings.access_log_format.has_client_headers())
+    }
+
+    /// Sends a message with a request's headers; gives whether there was room for it.
+    pub(super) fn tell(&self, line: &Line, request: &Request, route: &Route<'_>, extra: &Extra<'_>) -> bool {
+        let peer = Address::new(self.peer.ip());
+        let credits =
+            (route.site.settings.flow_control && line.is_new()).then(|| route.site.settings.reply_queue.to_string());
+        let client = client_headers(request, route, peer.as_bytes(), extra.client);
+        let mut server: SmallVec<[(&str, &[u8]); 12]> = SmallVec::new();
+        let given = |name| extra.server.iter().any(|header| header.0 == name);
+        server.extend((!given("METHOD")).then(|| ("METHOD", request.method())));
+        server.push(("VERSION", request.version().as_bytes()));
+        server.push(("URI", request.uri()));
+        server.extend(request.query().map(|query| ("QUERY", query)));
+        server.push(("PATTERN", route.pattern.as_bytes()));
+        server.push(("URL_SCHEME", b"http"));
+        server.push(("REMOTE_ADDR", peer.as_bytes()));
+        server.extend(credits.as_ref().map(|credits| ("DOWNLOAD_CREDITS", credits.as_bytes())));
+        server.extend_from_slice(extra.server);
+        line.introduce(route.handler);
+        let headers = Headers { client: &client, server: &server };
+        route.handler.dispatch.request(line.id(), request.path(), headers, extra.body).is_ok()
+    }
+}
+
+/// What a handler is told of the client's headers.
+fn client_headers<'a>(
+    request: &'a Request,
+    route: &Route<'_>,
+    peer: &'a [u8],
+    extra: &[(&'a [u8], &'a [u8])],
+) -> ClientHeaders<'a> {
+    let mut headers = ClientHeaders::new();
+    let trusts_client = route.site.settings.no_clobber_xff && request.header("x-forwarded-for").is_some();
+    if !trusts_client {
+        headers.push((FORWARDED, peer));
+    }
+    let is = |name: &[u8], other: &[u8]| name.eq_ignore_ascii_case(other);
+    headers.extend(request.headers().filter(|(name, _)| match name.len() {
+        15 => trusts_client || !is(name, FORWARDED),
+        22 | 23 => !is(name, UPLOAD_START) && !is(name, UPLOAD_DONE),
+        _ => true,
+    }));
+    headers.extend(extra.iter().copied());
+    headers
+}
+
+/// An IP address as text.
+pub(super) struct Address {
+    text: [u8; 45],
+    length: usize,
+}
+
+impl Address {
+    pub(super) fn new(address: IpAddr) -> Self {
+        let mut text = [0; 45];
+        let mut rest = &mut text[..];
+        write!(rest, "{address}").expect("an address has at most 45 bytes");
+        let length = 45 - rest.len();
+        Self { text, length }
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.text[..self.length]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_address_fits() {
+        for text in ["1.2.3.4", "::", "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff", "::ffff:255.255.255.255"] {
+            assert_eq!(Address::new(text.parse().unwrap()).as_bytes(), text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn the_names_of_upload_headers_have_the_lengths_that_are_looked_at() {
+        assert_eq!((FORWARDED.len(), UPLOAD_START.len(), UPLOAD_DONE.len()), (15, 23, 22));
+    }
+}
