@@ -33,7 +33,7 @@ use mongrel2::route::Found;
 use tokio::net::TcpStream;
 
 pub(crate) use line::Line;
-pub(crate) use vitals::{Phase, Vitals};
+pub(crate) use vitals::{Identity, Phase, Vitals};
 
 use self::fields::Framing;
 use self::request::{Refusal, Request};
@@ -47,14 +47,12 @@ use crate::worker::{Item, Worker};
 /// A connection that has just come.
 pub(crate) struct Accepted {
     pub(crate) stream: TcpStream,
-    pub(crate) peer: SocketAddr,
     pub(crate) counted: Option<Counted>,
 }
 
 /// A client's connection.
 pub(crate) struct Connection {
     stream: Stream,
-    peer: SocketAddr,
     worker: Rc<Worker>,
     /// The connection's place among those of the worker.
     key: usize,
@@ -83,9 +81,9 @@ impl Connection {
     ///
     /// In a box, since a future would hold what it is given twice.
     pub(crate) fn new(accepted: Accepted, worker: Rc<Worker>, key: usize, vitals: Rc<Vitals>) -> Box<Self> {
-        let Accepted { stream, peer, counted } = accepted;
+        let Accepted { stream, counted } = accepted;
         let stream = Stream::new(stream, vitals);
-        Box::new(Self { stream, peer, worker, key, line: None, _counted: counted.map(Box::new) })
+        Box::new(Self { stream, worker, key, line: None, _counted: counted.map(Box::new) })
     }
 
     /// Serves the connection to its end.
@@ -95,6 +93,11 @@ impl Connection {
                 break;
             }
         }
+    }
+
+    /// The client's address.
+    fn peer(&self) -> SocketAddr {
+        self.stream.vitals().peer
     }
 
     /// [`exchanges`](Self::exchanges) in a box of its own, so that an idle connection is small.
@@ -165,7 +168,7 @@ impl Connection {
         if self.worker.keeps_log() {
             self.worker.log(&Access {
                 host: &host.name,
-                peer: self.peer,
+                peer: self.peer(),
                 time: self.worker.date().0,
                 asked: Some(asked(request, &site)),
                 status: outcome.status,

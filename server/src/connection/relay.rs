@@ -23,13 +23,13 @@ impl Connection {
         handler: &Arc<Handler>,
         pattern: &str,
     ) -> Outcome {
-        let line = Rc::clone(self.line.get_or_insert_with(|| self.worker.register()));
+        let line = Rc::clone(self.line.get_or_insert_with(|| self.worker.register(self.stream.vitals().id)));
         // What came since the last answer isn't for this request, and may be the wish to close.
         if std::iter::from_fn(|| line.pop()).any(|item| !matches!(item, Item::Unanswered)) {
             tracing::info!("connection {} was closed: a handler has replied to it between two requests", line.id());
             return Outcome::new(499, 0, false);
         }
-        let peer = self.peer.ip().to_string();
+        let peer = self.peer().ip().to_string();
         let forwarded = (&b"x-forwarded-for"[..], peer.as_bytes());
         let keep_forwarded = site.settings.no_clobber_xff && request.header("x-forwarded-for").is_some();
         let mut client: Vec<(&[u8], &[u8])> = if keep_forwarded { Vec::new() } else { vec![forwarded] };
@@ -97,7 +97,7 @@ impl Connection {
             biased;
             written = self.stream.write_all(bytes) => written.is_ok(),
             () = line.overflow() => {
-                tracing::info!("{} reads too slowly; the connection was closed", self.peer);
+                tracing::info!("{} reads too slowly; the connection was closed", self.peer());
                 false
             }
         }

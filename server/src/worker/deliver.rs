@@ -10,9 +10,7 @@ use crate::target::handler::Inlet;
 
 impl Worker {
     /// Registers a connection, so that handlers can reach it.
-    pub(crate) fn register(&self) -> Rc<Line> {
-        let id = self.next_id.get();
-        self.next_id.set(id + self.peers.len() as u64);
+    pub(crate) fn register(&self, id: u64) -> Rc<Line> {
         let line = Rc::new(Line::new(id, self.site.borrow().settings.reply_queue));
         self.lines.borrow_mut().insert(id, Rc::clone(&line));
         line
