@@ -75,7 +75,7 @@ impl Connection {
 
     /// Sends a message with a request's headers; gives whether there was room for it.
     pub(super) fn tell(&self, line: &Line, request: &Request, route: &Route<'_>, extra: &Extra<'_>) -> bool {
-        let peer = Address::new(self.peer.ip());
+        let peer = Address::new(self.peer().ip());
         let credits =
             (route.site.settings.flow_control && line.is_new()).then(|| route.site.settings.reply_queue.to_string());
         let client = client_headers(request, route, peer.as_bytes(), extra.client);

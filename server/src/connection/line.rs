@@ -12,14 +12,13 @@ use std::task::{Context, Poll, Waker};
 
 use smallvec::SmallVec;
 
-use super::vitals::Vitals;
+use super::vitals::{Kind, Vitals};
 use crate::target::handler::{Handler, Inlet};
 use crate::worker::Item;
 
 /// The queue of one connection.
 #[derive(Debug)]
 pub(crate) struct Line {
-    id: u64,
     vitals: Rc<Vitals>,
     queue: RefCell<VecDeque<Item>>,
     bytes: Cell<usize>,
@@ -30,8 +29,6 @@ pub(crate) struct Line {
     handlers: RefCell<SmallVec<[Arc<Handler>; 1]>>,
     /// How many more bytes of an upload the handler wants.
     credits: Cell<u64>,
-    /// Whether the client speaks JSON or XML messages, so that what handlers send is encoded.
-    speaks_messages: Cell<bool>,
 }
 
 /// How far it has come.
@@ -45,9 +42,8 @@ enum State {
 }
 
 impl Line {
-    pub(crate) fn new(id: u64, vitals: Rc<Vitals>) -> Self {
+    pub(crate) fn new(vitals: Rc<Vitals>) -> Self {
         Self {
-            id,
             vitals,
             queue: RefCell::default(),
             bytes: Cell::new(0),
@@ -55,12 +51,11 @@ impl Line {
             waker: RefCell::default(),
             handlers: RefCell::default(),
             credits: Cell::new(0),
-            speaks_messages: Cell::new(false),
         }
     }
 
     pub(crate) fn id(&self) -> u64 {
-        self.id
+        self.vitals.id
     }
 
     /// Remembers that a handler knows of the connection, and is the one that is talked to.
@@ -96,18 +91,13 @@ impl Line {
     /// Whether what comes from there is encoded for this client.
     pub(crate) fn encodes(&self, inlet: &Arc<Inlet>) -> bool {
         let raw = |handler: &Arc<Handler>| Arc::ptr_eq(&handler.inlet, inlet) && handler.raw_payload;
-        self.speaks_messages.get() && !self.handlers.borrow().iter().any(raw)
-    }
-
-    /// Notes that the client speaks JSON or XML messages.
-    pub(crate) fn speak_messages(&self) {
-        self.speaks_messages.set(true);
+        matches!(self.vitals.kind.get(), Kind::Json | Kind::Xml) && !self.handlers.borrow().iter().any(raw)
     }
 
     /// Tells the handlers that know of the connection that it is gone.
     pub(crate) fn tell_gone(&self) {
         for handler in self.handlers.take() {
-            handler.dispatch.disconnect(self.id);
+            handler.dispatch.disconnect(self.id());
         }
     }
 
@@ -122,7 +112,7 @@ impl Line {
                 true
             }
             None => {
-                handler.dispatch.disconnect(self.id);
+                handler.dispatch.disconnect(self.id());
                 false
             }
         });

@@ -43,7 +43,7 @@ use tokio::net::TcpStream;
 
 pub(crate) use line::Line;
 pub(crate) use message::encode;
-pub(crate) use vitals::{Phase, Vitals};
+pub(crate) use vitals::{Identity, Phase, Vitals};
 
 use self::ask::Route;
 use self::pending::Pending;
@@ -58,14 +58,12 @@ use crate::worker::{Item, Worker};
 /// A connection that has just come.
 pub(crate) struct Accepted {
     pub(crate) stream: TcpStream,
-    pub(crate) peer: SocketAddr,
     pub(crate) counted: Option<Counted>,
 }
 
 /// A client's connection.
 pub(crate) struct Connection {
     stream: Stream,
-    peer: SocketAddr,
     worker: Rc<Worker>,
     /// The connection's place among those of the worker.
     key: usize,
@@ -108,10 +106,10 @@ impl Connection {
     ///
     /// In a box, since a future would hold what it is given twice.
     pub(crate) fn new(accepted: Accepted, worker: Rc<Worker>, key: usize, vitals: Rc<Vitals>) -> Box<Self> {
-        let Accepted { stream, peer, counted } = accepted;
+        let Accepted { stream, counted } = accepted;
         let stream = Stream::new(stream, vitals);
         let counted = counted.map(Box::new);
-        Box::new(Self { stream, peer, worker, key, line: None, open: Open::Nothing, _counted: counted })
+        Box::new(Self { stream, worker, key, line: None, open: Open::Nothing, _counted: counted })
     }
 
     /// Serves the connection to its end.
@@ -121,6 +119,11 @@ impl Connection {
                 break;
             }
         }
+    }
+
+    /// The client's address.
+    fn peer(&self) -> SocketAddr {
+        self.stream.vitals().peer
     }
 
     /// Waits for something to do; gives whether there is any.
@@ -221,7 +224,7 @@ impl Connection {
         if self.worker.keeps_log() {
             self.worker.log(&Access {
                 host: &host.name,
-                peer: self.peer,
+                peer: self.peer(),
                 time: self.worker.date().0,
                 asked: Some(asked),
                 status: outcome.status,

@@ -131,7 +131,7 @@ impl Connection {
 
     fn say_why(&self, line: &Line) {
         if line.has_overflown() {
-            tracing::info!("{} reads too slowly; the connection was closed", self.peer);
+            tracing::info!("{} reads too slowly; the connection was closed", self.peer());
         }
     }
 

@@ -88,14 +88,14 @@ impl Connection {
         let Refusal::Bad { status, reason } = refusal else {
             return;
         };
-        tracing::info!("refused a request from {}: {reason}", self.peer);
+        tracing::info!("refused a request from {}: {reason}", self.peer());
         let host = Arc::clone(self.worker.site().host(host));
         let (ctype, page) = page(&host, status);
         let head = self.answer(status).header("Content-Type", ctype).header("Content-Length", page.len());
         let bytes = [head.finish(Persistence::Close), page].concat();
         self.worker.log(&Access {
             host: &host.name,
-            peer: self.peer,
+            peer: self.peer(),
             time: self.worker.date().0,
             asked: None,
             status,

@@ -184,7 +184,8 @@ impl Stream {
         if std::mem::take(&mut self.unread) {
             match rustix::io::read(&self.socket, rustix::buffer::spare_capacity(buffer)) {
                 Ok(0) => return Err(Refusal::Gone),
-                Ok(_) => {
+                Ok(size) => {
+                    self.vitals.read(size);
                     // More may be left behind: tokio will not tell.
                     self.unread = buffer.len() == buffer.capacity();
                     return Ok(());
@@ -198,6 +199,7 @@ impl Stream {
             match self.try_read(buffer) {
                 Ok(0) => return Err(Refusal::Gone),
                 Ok(size) => {
+                    self.vitals.read(size);
                     if waited {
                         self.vitals.moved(size);
                     }
@@ -259,6 +261,7 @@ impl Stream {
             match self.socket.try_write(bytes) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => {
+                    self.vitals.wrote(written);
                     if waited {
                         self.vitals.moved(written);
                     }
@@ -278,8 +281,12 @@ impl Stream {
     /// Writes two pieces, in one system call if the client takes them.
     pub(super) async fn write_both(&self, first: &[u8], second: &[u8]) -> io::Result<()> {
         match self.socket.try_write_vectored(&[IoSlice::new(first), IoSlice::new(second)]) {
-            Ok(written) if written >= first.len() => self.write_all(&second[written - first.len()..]).await,
+            Ok(written) if written >= first.len() => {
+                self.vitals.wrote(written);
+                self.write_all(&second[written - first.len()..]).await
+            }
             Ok(written) => {
+                self.vitals.wrote(written);
                 self.write_all(&first[written..]).await?;
                 self.write_all(second).await
             }
@@ -301,7 +308,10 @@ impl Stream {
             let send = || Ok(rustix::fs::sendfile(&self.socket, file, Some(&mut offset), piece)?);
             match self.socket.async_io(Interest::WRITABLE, send).await? {
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                sent => self.vitals.moved(sent),
+                sent => {
+                    self.vitals.wrote(sent);
+                    self.vitals.moved(sent);
+                }
             }
             tokio::task::yield_now().await;
         }
@@ -313,6 +323,7 @@ impl Stream {
         while !bytes.is_empty() {
             let send = || Ok(rustix::net::send(&self.socket, bytes, SendFlags::MORE | SendFlags::NOSIGNAL)?);
             let written = self.socket.async_io(Interest::WRITABLE, send).await?;
+            self.vitals.wrote(written);
             bytes = &bytes[written..];
         }
         Ok(())

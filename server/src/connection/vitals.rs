@@ -1,11 +1,13 @@
-//! How a connection is doing, and when it is too slow to be kept (the manual, section 3.10).
+//! How a connection is doing, and when it is too slow to be kept (the manual, sections 3.8 and 3.10).
 //!
 //! Three things are measured: the time since anything moved (`limits.min_ping`), and the rates of reading and
 //! writing.  A connection is dropped when `limits.kill_limit` of them are
 //! exceeded.  Between requests and while a handler works nothing is to be transferred, so that the time alone
-//! decides.  The fast path of a request never touches this: only who has to wait is measured.
+//! decides.  The fast path of a request only counts bytes and reads no clock: when they moved is noted by whoever
+//! reads it next.
 
 use std::cell::Cell;
+use std::net::SocketAddr;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -28,8 +30,31 @@ pub(crate) enum Phase {
     Writing,
 }
 
-/// A point in time, in tenths of a second: a quarter of the size of an [`Instant`], which counts where there are many.
+/// What a connection speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(dead_code, reason = "this version speaks nothing but HTTP yet")]
+pub(crate) enum Kind {
+    Http,
+    Json,
+    Xml,
+    WebSocket,
+}
+
+/// The number of no route.
+pub(crate) const NO_ROUTE: u32 = u32::MAX;
+
+/// Whose connection it is.
 #[derive(Debug, Clone, Copy)]
+pub(crate) struct Identity {
+    pub(crate) id: u64,
+    /// The number of its socket.
+    pub(crate) fd: i32,
+    /// The client's address.
+    pub(crate) peer: SocketAddr,
+}
+
+/// A point in time, in tenths of a second: a quarter of the size of an [`Instant`], which counts where there are many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Moment(u32);
 
 impl Moment {
@@ -48,9 +73,28 @@ impl Moment {
     }
 }
 
+/// What has gone one way.
+#[derive(Debug)]
+struct Traffic {
+    bytes: Cell<u64>,
+    last: Cell<Moment>,
+    /// Whether bytes have moved since the clock was read.
+    unnoted: Cell<bool>,
+}
+
 /// The measurements of one connection.
 #[derive(Debug)]
+#[expect(dead_code, reason = "the control port, which tells of them, comes next")]
 pub(crate) struct Vitals {
+    pub(crate) id: u64,
+    pub(crate) fd: i32,
+    pub(crate) peer: SocketAddr,
+    pub(crate) kind: Cell<Kind>,
+    /// The number of the route of the last request, or [`NO_ROUTE`].
+    pub(crate) route: Cell<u32>,
+    opened: Moment,
+    read: Traffic,
+    written: Traffic,
     phase: Cell<Phase>,
     since: Cell<Moment>,
     /// When something last moved.
@@ -59,10 +103,53 @@ pub(crate) struct Vitals {
     bytes: Cell<u64>,
 }
 
+impl Traffic {
+    fn new(now: Moment) -> Self {
+        Self { bytes: Cell::new(0), last: Cell::new(now), unnoted: Cell::new(false) }
+    }
+
+    fn add(&self, bytes: usize) {
+        self.bytes.set(self.bytes.get() + bytes as u64);
+        self.unnoted.set(true);
+    }
+
+    /// Whether bytes have moved since the last call.
+    fn note(&self, now: Moment) -> bool {
+        if self.unnoted.get() {
+            self.last.set(now);
+        }
+        self.unnoted.take()
+    }
+}
+
 impl Vitals {
-    pub(crate) fn new(now: Instant) -> Self {
+    pub(crate) fn new(identity: Identity, now: Instant) -> Self {
         let now = Moment::of(now);
-        Self { phase: Cell::new(Phase::Idle), since: Cell::new(now), moved: Cell::new(now), bytes: Cell::new(0) }
+        let Identity { id, fd, peer } = identity;
+        Self {
+            id,
+            fd,
+            peer,
+            kind: Cell::new(Kind::Http),
+            route: Cell::new(NO_ROUTE),
+            opened: now,
+            read: Traffic::new(now),
+            written: Traffic::new(now),
+            phase: Cell::new(Phase::Idle),
+            since: Cell::new(now),
+            moved: Cell::new(now),
+            bytes: Cell::new(0),
+        }
+    }
+
+    /// Counts bytes that have come.
+    pub(crate) fn read(&self, bytes: usize) {
+        self.read.add(bytes);
+    }
+
+    /// Counts bytes that have gone.
+    pub(crate) fn wrote(&self, bytes: usize) {
+        self.written.add(bytes);
     }
 
     /// Begins a phase, unless the connection is in it.
@@ -83,6 +170,7 @@ impl Vitals {
     }
 
     fn begin(&self, phase: Phase, now: Moment) {
+        self.note(now);
         self.phase.set(phase);
         self.since.set(now);
         self.moved.set(now);
@@ -91,13 +179,24 @@ impl Vitals {
 
     /// Notes that bytes have moved after a wait.
     pub(crate) fn moved(&self, bytes: usize) {
-        self.moved.set(Moment::now());
+        let now = Moment::now();
+        self.note(now);
+        self.moved.set(now);
         self.bytes.set(self.bytes.get() + bytes as u64);
+    }
+
+    /// Notes when the bytes moved that nobody has noted yet.
+    fn note(&self, now: Moment) {
+        let read = self.read.note(now);
+        if self.written.note(now) || read {
+            self.moved.set(now);
+        }
     }
 
     /// The phase, if the connection is to be dropped; to be asked once a tick.
     pub(crate) fn fatal(&self, now: Instant, settings: &Settings) -> Option<Phase> {
         let (phase, now) = (self.phase.get(), Moment::of(now));
+        self.note(now);
         let silent = exceeds(now.since(self.moved.get()), settings.min_ping);
         let (slow, other) = match phase {
             Phase::Idle | Phase::Waiting => return silent.then_some(phase),
@@ -143,13 +242,17 @@ mod tests {
 
     use super::*;
 
+    fn vitals(now: Instant) -> Vitals {
+        Vitals::new(Identity { id: 1, fd: 2, peer: SocketAddr::from(([127, 0, 0, 1], 3)) }, now)
+    }
+
     /// After `seconds` in a phase in which `bytes` have moved, the last of them `silent` seconds ago.
     fn check(phase: Phase, seconds: u64, bytes: u64, silent: u64, given: &[(&str, &str)], dropped: bool) {
         let settings: BTreeMap<String, String> =
             given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let start = Instant::now() + Duration::from_secs(1);
         let now = start + Duration::from_secs(seconds);
-        let vitals = Vitals::new(start);
+        let vitals = vitals(start);
         vitals.begin(phase, Moment::of(start));
         vitals.bytes.set(bytes);
         vitals.moved.set(Moment::of(now - Duration::from_secs(silent)));
@@ -170,12 +273,33 @@ mod tests {
     fn a_burst_at_the_beginning_is_soon_forgotten() {
         let settings = Settings::new(&BTreeMap::new());
         let start = Instant::now() + Duration::from_secs(1);
-        let vitals = Vitals::new(start);
+        let vitals = vitals(start);
         vitals.begin(Phase::Writing, Moment::of(start));
         vitals.bytes.set(10_000_000);
         assert_eq!(vitals.fatal(start + Duration::from_secs(60), &settings), None);
         assert_eq!(vitals.fatal(start + Duration::from_secs(110), &settings), None);
         assert_eq!(vitals.fatal(start + Duration::from_secs(120), &settings), Some(Phase::Writing));
+    }
+
+    #[test]
+    fn what_moves_at_once_counts_too() {
+        let settings = Settings::new(&BTreeMap::new());
+        let start = Instant::now() + Duration::from_secs(1);
+        let vitals = vitals(start);
+        vitals.begin(Phase::Waiting, Moment::of(start));
+        for seconds in [100, 200, 300] {
+            vitals.wrote(10);
+            assert_eq!(vitals.fatal(start + Duration::from_secs(seconds), &settings), None);
+        }
+        assert_eq!(vitals.written.bytes.get(), 30);
+        assert_eq!(vitals.written.last.get(), Moment::of(start + Duration::from_secs(300)));
+        assert_eq!(vitals.read.last.get(), Moment::of(start));
+        assert_eq!(vitals.fatal(start + Duration::from_secs(421), &settings), Some(Phase::Waiting));
+    }
+
+    #[test]
+    fn many_fit_into_little() {
+        assert!(size_of::<Vitals>() <= 104, "{}", size_of::<Vitals>());
     }
 
     #[test]

@@ -43,10 +43,8 @@ pub(crate) struct Control {
 impl Worker {
     /// Registers a connection, so that handlers can reach it.
     pub(crate) fn register(&self, vitals: Rc<Vitals>) -> Rc<Line> {
-        let id = self.next_id.get();
-        self.next_id.set(id + self.peers.len() as u64);
-        let line = Rc::new(Line::new(id, vitals));
-        self.lines.borrow_mut().insert(id, Rc::clone(&line));
+        let line = Rc::new(Line::new(vitals));
+        self.lines.borrow_mut().insert(line.id(), Rc::clone(&line));
         line
     }
 

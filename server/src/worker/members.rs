@@ -1,6 +1,7 @@
 //! The connections of a worker: how they come, how many there may be, and who is dropped.
 
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsRawFd as _;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use super::Worker;
-use crate::connection::{Accepted, Connection, Phase, Vitals};
+use crate::connection::{Accepted, Connection, Identity, Phase, Vitals};
 
 /// How long a worker that has no file descriptors left waits before it accepts again.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -75,11 +76,17 @@ impl Worker {
         }
         let mut members = self.members.borrow_mut();
         let place = members.vacant_entry();
-        let vitals = Rc::new(Vitals::new(Instant::now()));
-        let accepted = Accepted { stream, peer, counted };
+        let identity = Identity { id: self.take_id(), fd: stream.as_raw_fd(), peer };
+        let vitals = Rc::new(Vitals::new(identity, Instant::now()));
+        let accepted = Accepted { stream, counted };
         let connection = Connection::new(accepted, Rc::clone(self), place.key(), Rc::clone(&vitals));
         let task = tokio::task::spawn_local(connection.serve()).abort_handle();
         place.insert(Member { vitals, task });
+    }
+
+    /// The id of the next connection, from which every worker can tell which one has it.
+    fn take_id(&self) -> u64 {
+        self.next_id.replace(self.next_id.get() + self.peers.len() as u64)
     }
 
     /// Drops the connections that are too slow, again and again.
