@@ -99,6 +99,48 @@ pub fn render_piece(protocol: Protocol, envelope: &Envelope<'_>, headers: &[(&st
     frame(envelope, &dict, close, body)
 }
 
+/// Headers that are rendered once for many messages, which differ only in `FLAGS`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prepared {
+    dict: Box<[u8]>,
+    close: u8,
+    /// Where the value of `FLAGS` is.
+    flags: usize,
+}
+
+impl Prepared {
+    /// Renders headers; `FLAGS` is added behind them.
+    pub fn new(protocol: Protocol, path: &[u8], headers: Headers<'_>) -> Self {
+        let server = [headers.server, &[("FLAGS", b"0x00")]].concat();
+        let headers = Headers { client: headers.client, server: &server };
+        let mut dict = Vec::with_capacity(512);
+        let (close, behind) = match protocol {
+            Protocol::Json => {
+                json_headers(&mut dict, path, headers);
+                (b',', "\"}".len())
+            }
+            Protocol::Tnetstring => {
+                tnetstring_headers(&mut dict, path, headers);
+                (b'}', ",".len())
+            }
+        };
+        Self { flags: dict.len() - behind - "0x00".len(), dict: dict.into_boxed_slice(), close }
+    }
+
+    /// Renders a message: `FLAGS` is `flags` as `0x8A`.
+    pub fn render(&self, envelope: &Envelope<'_>, flags: u8, body: &[u8]) -> Vec<u8> {
+        const HEX: &[u8; 16] = b"0123456789ABCDEF";
+        let mut message = frame(envelope, &self.dict, self.close, body);
+        // Behind the headers come their closing byte and the body's netstring.
+        let digits = body.len().checked_ilog10().unwrap_or(0) as usize + 1;
+        let headers_end = message.len() - (digits + 1 + body.len() + 1) - 1;
+        let at = headers_end - self.dict.len() + self.flags + "0x".len();
+        message[at] = HEX[usize::from(flags >> 4)];
+        message[at + 1] = HEX[usize::from(flags & 15)];
+        message
+    }
+}
+
 fn frame(envelope: &Envelope<'_>, dict: &[u8], close: u8, body: &[u8]) -> Vec<u8> {
     // Room for the id, two sizes and the punctuation, so that the buffer never grows.
     let size = envelope.sender.len() + envelope.path.len() + dict.len() + body.len() + 67;
@@ -362,6 +404,20 @@ mod tests {
             render_piece(Protocol::Tnetstring, &ENVELOPE, &headers[..1], b""),
             b"54c6755b 7 /json 24:13:UPLOAD_STREAM,4:2500,}0:,"
         );
+    }
+
+    #[test]
+    fn prepared_headers_differ_in_their_flags() {
+        let headers = Headers { client: &[(b"host", b"x")], server: &[("METHOD", b"WEBSOCKET")] };
+        for protocol in [Protocol::Json, Protocol::Tnetstring] {
+            let prepared = Prepared::new(protocol, b"/json", headers);
+            for (flags, text) in [(0x81, "0x81"), (0x8a, "0x8A")] {
+                for body in [&b""[..], b"123456789", b"1234567890"] {
+                    let expected = Headers { server: &[headers.server[0], ("FLAGS", text.as_bytes())], ..headers };
+                    assert_eq!(prepared.render(&ENVELOPE, flags, body), render(protocol, &ENVELOPE, expected, body));
+                }
+            }
+        }
     }
 
     #[test]

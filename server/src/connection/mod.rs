@@ -9,6 +9,7 @@ mod ask;
 mod bad;
 mod body;
 mod chunked;
+mod duplex;
 mod ending;
 mod extension;
 mod fields;
@@ -30,6 +31,7 @@ mod token;
 mod track;
 mod upload;
 mod vitals;
+mod websocket;
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -46,9 +48,10 @@ pub(crate) use message::encode;
 pub(crate) use vitals::{Identity, Phase, Vitals};
 
 use self::ask::Route;
+use self::duplex::Duplex;
 use self::pending::Pending;
 use self::request::{Refusal, Request};
-use self::stream::Stream;
+use self::stream::{Incoming, Stream};
 use crate::addresses::Counted;
 use crate::log::{Access, Asked};
 use crate::site::{Host, Site};
@@ -70,6 +73,8 @@ pub(crate) struct Connection {
     /// The connection's place in the registry, once a handler knows of it.
     line: Option<Rc<Line>>,
     open: Open,
+    /// Whether the client is told in its own way when the connection ends for no reason of its own.
+    says_goodbye: bool,
     /// Keeps the connection counted as one of its address.
     _counted: Option<Box<Counted>>,
 }
@@ -82,6 +87,8 @@ enum Open {
     Nothing,
     /// A request whose answer a handler owes.
     Request(Box<Pending>),
+    /// A WebSocket, or a JSON or XML socket.
+    Duplex(Box<Duplex>),
 }
 
 /// What becomes of a connection behind an exchange.
@@ -96,6 +103,9 @@ enum After {
 
 impl Drop for Connection {
     fn drop(&mut self) {
+        if self.says_goodbye {
+            self.stream.write_last(&websocket::close_frame(duplex::GOING_AWAY));
+        }
         self.unregister();
         self.worker.closed(self.key);
     }
@@ -109,7 +119,7 @@ impl Connection {
         let Accepted { stream, counted } = accepted;
         let stream = Stream::new(stream, vitals);
         let counted = counted.map(Box::new);
-        Box::new(Self { stream, worker, key, line: None, open: Open::Nothing, _counted: counted })
+        Box::new(Self { stream, worker, key, line: None, open: Open::Nothing, says_goodbye: false, _counted: counted })
     }
 
     /// Serves the connection to its end.
@@ -134,6 +144,7 @@ impl Connection {
             Open::Nothing if self.worker.is_draining() => return false,
             Open::Nothing => self.stream.vitals().rest(),
             Open::Request(_) => self.stream.vitals().enter(Phase::Waiting),
+            Open::Duplex(_) => self.stream.vitals().enter(Phase::Idle),
         }
         poll_fn(|context| self.poll_work(context)).await
     }
@@ -149,7 +160,7 @@ impl Connection {
             }
         }
         match self.open {
-            Open::Nothing => self.stream.poll_readable(context),
+            Open::Nothing | Open::Duplex(_) => self.stream.poll_readable(context),
             Open::Request(_) => {
                 ready!(self.stream.poll_finished(context));
                 Poll::Ready(true)
@@ -166,6 +177,7 @@ impl Connection {
         let mut after = match std::mem::take(&mut self.open) {
             Open::Nothing => self.exchange().await,
             Open::Request(pending) => self.relay(pending).await,
+            Open::Duplex(duplex) => Box::pin(self.converse(duplex)).await,
         };
         loop {
             match after {
@@ -197,7 +209,8 @@ impl Connection {
         let buffer = self.worker.take_buffer();
         let site = self.worker.site();
         let mut request = match self.stream.read_head(buffer, &site.settings).await {
-            Ok(request) => request,
+            Ok(Incoming::Request(request)) => request,
+            Ok(Incoming::Messages(bytes)) => return Box::pin(self.start_messages(bytes)).await,
             Err(refusal) => {
                 Box::pin(self.refuse(refusal, None)).await;
                 return After::Close;

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::duplex::WebSocket;
 use super::request::{Manner, Request};
 use super::track::Tracker;
 use crate::log::Asked;
@@ -14,6 +15,8 @@ use crate::site::Host;
 pub(super) struct Pending {
     pub(super) host: Arc<Host>,
     pub(super) manner: Manner,
+    /// What the connection becomes if the answer is 101.
+    pub(super) websocket: Option<Box<WebSocket>>,
     /// Follows the answer.
     pub(super) tracker: Tracker,
     /// The method, the request target, and what else is logged.
@@ -37,6 +40,7 @@ impl Pending {
         Box::new(Self {
             host: Arc::clone(host),
             manner: request.manner(),
+            websocket: None,
             tracker: Tracker::new(request.is_head()),
             text: parts.concat().into_boxed_slice(),
             method,

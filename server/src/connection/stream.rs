@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use super::chunked::{Decoder, Step};
 use super::fields::Framing;
 use super::head::{self, Parsed};
+use super::message;
 use super::request::{Refusal, Request};
 use super::vitals::{Phase, Vitals};
 
@@ -41,6 +42,15 @@ pub(super) struct Stream {
     finished: bool,
     /// Whether a silent client has been asked for a sign of life.
     probed: bool,
+}
+
+/// What a client begins with.
+#[derive(Debug)]
+pub(super) enum Incoming {
+    /// The head of a request.
+    Request(Request),
+    /// The beginning of a JSON or XML socket's messages.
+    Messages(Vec<u8>),
 }
 
 impl Stream {
@@ -95,14 +105,19 @@ impl Stream {
     }
 
     /// Reads a request's head; `buffer` is an empty one to read into.
-    pub(super) async fn read_head(&mut self, mut buffer: Vec<u8>, settings: &Settings) -> Result<Request, Refusal> {
+    ///
+    /// The first byte tells what the client speaks.
+    pub(super) async fn read_head(&mut self, mut buffer: Vec<u8>, settings: &Settings) -> Result<Incoming, Refusal> {
         buffer.append(&mut self.rest);
         loop {
+            if buffer.first().is_some_and(|byte| message::may_start_with(*byte)) {
+                return Ok(Incoming::Messages(buffer));
+            }
             if !buffer.is_empty()
                 && let Parsed::Complete(head) = head::parse(&buffer, settings)?
             {
                 self.rest = buffer.split_off(head.length);
-                return Ok(Request { bytes: buffer, head, body: Vec::new() });
+                return Ok(Incoming::Request(Request { bytes: buffer, head, body: Vec::new() }));
             }
             buffer.reserve(1024);
             self.read(&mut buffer).await?;
@@ -177,6 +192,32 @@ impl Stream {
     pub(super) async fn read_piece(&mut self, bytes: &mut Vec<u8>) -> Result<(), Refusal> {
         bytes.reserve(PIECE.min(bytes.len().max(4096)));
         self.read(bytes).await
+    }
+
+    /// Reads what is there, if there is any; gives whether there was.
+    ///
+    /// # Errors
+    /// The client has left.
+    pub(super) fn read_now(&mut self, buffer: &mut Vec<u8>) -> io::Result<bool> {
+        buffer.reserve(4096);
+        let read = match std::mem::take(&mut self.unread) {
+            true => rustix::io::read(&self.socket, rustix::buffer::spare_capacity(buffer)).map_err(io::Error::from),
+            false => self.try_read(buffer),
+        };
+        match read {
+            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(size) => {
+                self.vitals.read(size);
+                Ok(true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes what the client takes at once of the last words of a connection.
+    pub(super) fn write_last(&self, bytes: &[u8]) {
+        let _ = self.socket.try_write(bytes);
     }
 
     /// Reads what is there, or waits for it.

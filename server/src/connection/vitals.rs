@@ -32,7 +32,6 @@ pub(crate) enum Phase {
 
 /// What a connection speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(dead_code, reason = "this version speaks nothing but HTTP yet")]
 pub(crate) enum Kind {
     Http,
     Json,

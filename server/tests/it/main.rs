@@ -13,4 +13,7 @@ mod recorded;
 mod redirects;
 mod reload;
 mod root;
+mod sockets;
 mod start;
+mod uploads;
+mod websocket;
