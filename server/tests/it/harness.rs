@@ -349,6 +349,17 @@ pub(crate) struct Peer {
 impl Peer {
     /// Connects to the addresses of [`handler`], and waits until replies will arrive.
     pub(crate) fn connect(folder: &Path, name: &str) -> Self {
+        Self::new(folder, name, zmq::PULL)
+    }
+
+    /// The same for a handler that gets what all get.
+    pub(crate) fn subscribe(folder: &Path, name: &str) -> Self {
+        let peer = Self::new(folder, name, zmq::SUB);
+        peer.pull.set_subscribe(b"").unwrap();
+        peer
+    }
+
+    fn new(folder: &Path, name: &str, kind: zmq::SocketType) -> Self {
         let context = zmq::Context::new();
         let deadline = i32::try_from(wait::DEADLINE.as_millis()).unwrap();
         let socket = |kind, direction| {
@@ -361,7 +372,7 @@ impl Peer {
         // XPUB is told of the server's subscription; PUB isn't.
         let publish = socket(zmq::XPUB, "replies");
         assert_eq!(publish.recv_bytes(0).unwrap()[0], 1);
-        Self { pull: socket(zmq::PULL, "requests"), publish }
+        Self { pull: socket(kind, "requests"), publish }
     }
 
     pub(crate) fn recv(&self) -> Vec<u8> {

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod extended;
 mod files;
 mod handlers;
 mod harness;
