@@ -30,6 +30,8 @@ mod token;
 mod track;
 mod upload;
 mod vitals;
+#[cfg(test)]
+mod websocket;
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
