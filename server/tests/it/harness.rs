@@ -385,6 +385,12 @@ impl Peer {
         mongrel2::wire::request::parse(&message).ok()
     }
 
+    /// The next request, if one comes while a handler may do something else.
+    pub(crate) fn request_soon(&self) -> Option<mongrel2::wire::request::Request> {
+        let ready = self.pull.poll(zmq::POLLIN, 100).unwrap();
+        if ready > 0 { self.request_now() } else { None }
+    }
+
     pub(crate) fn request(&self) -> mongrel2::wire::request::Request {
         let message = self.recv();
         mongrel2::wire::request::parse(&message).unwrap_or_else(|error| panic!("{error}: {}", message.escape_ascii()))

@@ -142,7 +142,7 @@ fn without_either_setting_a_long_body_is_refused() {
 fn a_folder_that_is_missing_is_the_servers_fault() {
     let (running, _peer) = start(&[("upload.temp_store", "nowhere/x.XXXXXX")]);
     assert_eq!(running.ask(post(3000)).status, 500);
-    assert!(running.log("error.log").contains("upload.temp_store"));
+    wait::until("the reason", || running.log("error.log").contains("upload.temp_store").then_some(()));
 }
 
 /// What tells of an upload in a message: offset, whether it is the last, body.

@@ -237,18 +237,25 @@ fn empty_fragments_and_announced_bytes_take_no_memory() {
     assert_eq!(decoder.joined.room(), LIMIT);
 }
 
-/// A message and how it is sent: its kind, its payload, where it is cut, and the control frames in between.
-fn messages() -> impl Strategy<Value = Vec<(u8, Vec<u8>, Vec<prop::sample::Index>, Vec<u8>)>> {
-    let data = prop_oneof![
+/// A message and how it is sent.
+#[derive(Debug, Clone)]
+struct Sent {
+    opcode: u8,
+    data: Vec<u8>,
+    /// Where it is cut into fragments.
+    cuts: Vec<prop::sample::Index>,
+    /// What is in the control frames between them.
+    control: Vec<u8>,
+}
+
+fn sent() -> impl Strategy<Value = Sent> {
+    let message = prop_oneof![
         any::<String>().prop_map(|text| (0x01, text.into_bytes())),
         prop::collection::vec(any::<u8>(), 0..300).prop_map(|bytes| (0x02, bytes)),
     ];
     let cuts = prop::collection::vec(any::<prop::sample::Index>(), 0..4);
     let control = prop::collection::vec(any::<u8>(), 0..126);
-    prop::collection::vec(
-        (data, cuts, control).prop_map(|((kind, data), cuts, control)| (kind, data, cuts, control)),
-        0..6,
-    )
+    (message, cuts, control).prop_map(|((opcode, data), cuts, control)| Sent { opcode, data, cuts, control })
 }
 
 /// Cuts bytes into pieces.
@@ -262,24 +269,24 @@ fn pieces<'a>(bytes: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {
 proptest! {
     #[test]
     fn there_and_back(
-        messages in messages(),
+        messages in prop::collection::vec(sent(), 0..6),
         masks in prop::collection::vec(any::<[u8; 4]>(), 1..9),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..9),
     ) {
         let (mut bytes, mut expected) = (Vec::new(), Vec::new());
         let mut masks = masks.into_iter().cycle();
         let mut send = |first: u8, payload: &[u8]| bytes.extend(frame(first, masks.next().unwrap(), payload));
-        for (kind, data, cuts, control) in messages {
+        for Sent { opcode, data, cuts, control } in messages {
             let fragments = pieces(&data, &cuts);
             for (index, fragment) in fragments.iter().enumerate() {
                 let fin = if index + 1 == fragments.len() { 0x80 } else { 0 };
-                send(fin | if index == 0 { kind } else { 0 }, fragment);
+                send(fin | if index == 0 { opcode } else { 0 }, fragment);
                 if fin == 0 {
                     send(0x89, &control);
                     expected.push((0x89, control.clone()));
                 }
             }
-            expected.push((0x80 | kind, data));
+            expected.push((0x80 | opcode, data));
         }
         prop_assert_eq!(decode_with(LIMIT, &pieces(&bytes, &cuts)), (expected, None));
     }
