@@ -13,7 +13,7 @@ use super::line::Line;
 use super::pending::Pending;
 use super::request::Request;
 use super::websocket::{self, Decoder, Handshake};
-use super::{Connection, Open, Outcome, is_noise};
+use super::{Connection, Open, Outcome, asked, is_noise};
 use crate::site::{Host, Site};
 use crate::target::handler::Handler;
 
@@ -102,7 +102,7 @@ impl Connection {
     }
 
     pub(super) fn pending(&self, request: &Request, route: &Route<'_>) -> Box<Pending> {
-        Pending::new(request, route.host, route.site.settings.access_log_format.has_client_headers())
+        Pending::new(request, route.host, self.worker.keeps_log().then(|| asked(request, route.site)))
     }
 
     /// Sends a message with a request's headers; gives whether there was room for it.

@@ -34,8 +34,8 @@ const LINGER: Duration = Duration::from_secs(2);
 pub(super) struct Stream {
     socket: TcpStream,
     vitals: Rc<Vitals>,
-    /// Bytes behind the last request.
-    rest: Vec<u8>,
+    /// Bytes behind the last request, of which there are mostly none.
+    rest: Option<Box<Vec<u8>>>,
     /// Whether bytes wait in the kernel that tokio has been told to forget.
     unread: bool,
     /// Whether the client has closed its sending half, as far as that is known.
@@ -57,7 +57,7 @@ impl Stream {
     pub(super) fn new(socket: TcpStream, vitals: Rc<Vitals>) -> Self {
         // It only costs speed if this fails.
         let _ = socket.set_nodelay(true);
-        Self { socket, vitals, rest: Vec::new(), unread: false, finished: false, probed: false }
+        Self { socket, vitals, rest: None, unread: false, finished: false, probed: false }
     }
 
     /// How the connection is doing.
@@ -67,7 +67,7 @@ impl Stream {
 
     /// Whether bytes behind the last request are there.
     pub(super) fn has_bytes(&self) -> bool {
-        self.unread || !self.rest.is_empty()
+        self.unread || self.rest.is_some()
     }
 
     /// Waits until something can be read; gives whether the socket still works.
@@ -104,11 +104,22 @@ impl Stream {
         let _ = self.socket.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
     }
 
-    /// Reads a request's head; `buffer` is an empty one to read into.
+    /// Takes what has come of the next request, without waiting for it; gives whether there is anything.
+    ///
+    /// # Errors
+    /// The client has left.
+    pub(super) fn begin(&mut self, buffer: &mut Vec<u8>) -> io::Result<bool> {
+        if self.rest.is_none() {
+            return self.read_now(buffer);
+        }
+        buffer.append(&mut self.take_rest());
+        Ok(true)
+    }
+
+    /// Reads a request's head; `buffer` has the beginning of it.
     ///
     /// The first byte tells what the client speaks.
     pub(super) async fn read_head(&mut self, mut buffer: Vec<u8>, settings: &Settings) -> Result<Incoming, Refusal> {
-        buffer.append(&mut self.rest);
         loop {
             if buffer.first().is_some_and(|byte| message::may_start_with(*byte)) {
                 return Ok(Incoming::Messages(buffer));
@@ -116,7 +127,7 @@ impl Stream {
             if !buffer.is_empty()
                 && let Parsed::Complete(head) = head::parse(&buffer, settings)?
             {
-                self.rest = buffer.split_off(head.length);
+                self.put_back(buffer.split_off(head.length));
                 return Ok(Incoming::Request(Request { bytes: buffer, head, body: Vec::new() }));
             }
             buffer.reserve(1024);
@@ -134,7 +145,7 @@ impl Stream {
         if request.head.expects_continue {
             self.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.map_err(|_| Refusal::Gone)?;
         }
-        let mut bytes = std::mem::take(&mut self.rest);
+        let mut bytes = self.take_rest();
         match request.head.framing {
             Framing::Length(length) => {
                 let length = usize::try_from(length).map_err(|_| too_large())?;
@@ -142,7 +153,7 @@ impl Stream {
                 while bytes.len() < length {
                     self.read_piece(&mut bytes).await?;
                 }
-                self.rest = bytes.split_off(length);
+                self.put_back(bytes.split_off(length));
                 request.body = bytes;
             }
             Framing::Chunked => request.body = self.read_chunks(bytes, limit).await?,
@@ -162,7 +173,7 @@ impl Stream {
                     body.extend_from_slice(&bytes[range]);
                 }
                 Step::End(at) => {
-                    self.rest = bytes.split_off(at);
+                    self.put_back(bytes.split_off(at));
                     return Ok(body);
                 }
                 Step::More => {
@@ -180,12 +191,12 @@ impl Stream {
 
     /// Takes the bytes that have come behind the last request's head.
     pub(super) fn take_rest(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.rest)
+        self.rest.take().map_or_else(Vec::new, |rest| *rest)
     }
 
     /// Gives back what wasn't used of them.
     pub(super) fn put_back(&mut self, rest: Vec<u8>) {
-        self.rest = rest;
+        self.rest = (!rest.is_empty()).then(|| Box::new(rest));
     }
 
     /// Reads more into a buffer.
@@ -373,7 +384,7 @@ impl Stream {
     /// Lingers if the client has sent more than was read.
     pub(super) async fn linger_if_unread(&mut self) {
         let waiting = || rustix::io::ioctl_fionread(&self.socket).is_ok_and(|count| count > 0);
-        if !self.rest.is_empty() || waiting() {
+        if self.rest.is_some() || waiting() {
             self.linger().await;
         }
     }

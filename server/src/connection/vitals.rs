@@ -7,7 +7,7 @@
 //! reads it next.
 
 use std::cell::Cell;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -72,6 +72,24 @@ impl Moment {
     }
 }
 
+/// A client's address in little space.
+#[derive(Debug, Clone, Copy)]
+struct Peer {
+    /// As of IPv6.
+    address: [u8; 16],
+    port: u16,
+}
+
+impl Peer {
+    fn new(peer: SocketAddr) -> Self {
+        let address = match peer.ip() {
+            IpAddr::V4(address) => address.to_ipv6_mapped(),
+            IpAddr::V6(address) => address,
+        };
+        Self { address: address.octets(), port: peer.port() }
+    }
+}
+
 /// What has gone one way.
 #[derive(Debug)]
 struct Traffic {
@@ -87,7 +105,7 @@ struct Traffic {
 pub(crate) struct Vitals {
     pub(crate) id: u64,
     pub(crate) fd: i32,
-    pub(crate) peer: SocketAddr,
+    peer: Peer,
     pub(crate) kind: Cell<Kind>,
     /// The number of the route of the last request, or [`NO_ROUTE`].
     pub(crate) route: Cell<u32>,
@@ -128,7 +146,7 @@ impl Vitals {
         Self {
             id,
             fd,
-            peer,
+            peer: Peer::new(peer),
             kind: Cell::new(Kind::Http),
             route: Cell::new(NO_ROUTE),
             opened: now,
@@ -139,6 +157,11 @@ impl Vitals {
             moved: Cell::new(now),
             bytes: Cell::new(0),
         }
+    }
+
+    /// The client's address.
+    pub(crate) fn peer(&self) -> SocketAddr {
+        SocketAddr::new(Ipv6Addr::from(self.peer.address).to_canonical(), self.peer.port)
     }
 
     /// Counts bytes that have come.
@@ -298,7 +321,7 @@ mod tests {
 
     #[test]
     fn many_fit_into_little() {
-        assert!(size_of::<Vitals>() <= 104, "{}", size_of::<Vitals>());
+        assert!(size_of::<Vitals>() <= 96, "{}", size_of::<Vitals>());
     }
 
     #[test]
