@@ -16,6 +16,12 @@ pub const NOTICE_PATH: &str = "@*";
 /// The body of the notice that a connection is gone.
 pub const DISCONNECT: &[u8] = br#"{"type":"disconnect"}"#;
 
+/// The body of the notice that bytes have been written to the client.
+pub const CREDITS: &[u8] = br#"{"type":"credits"}"#;
+
+/// The header that tells how many bytes a handler may send.
+const DOWNLOAD_CREDITS: &str = "DOWNLOAD_CREDITS";
+
 /// What comes before the headers.
 #[derive(Debug, Clone, Copy)]
 pub struct Envelope<'a> {
@@ -63,15 +69,12 @@ pub fn render_disconnect(protocol: Protocol, sender: &str, id: u64) -> Vec<u8> {
     }
 }
 
-/// Renders credits (to be replaced).
+/// Renders the notice that `credits` more bytes have been written to the client.
 pub fn render_credits(protocol: Protocol, sender: &str, id: u64, credits: u64) -> Vec<u8> {
     let envelope = Envelope { sender, id, path: NOTICE_PATH.as_bytes() };
-    render_piece(
-        protocol,
-        &envelope,
-        &[("METHOD", b"JSON"), ("DOWNLOAD_CREDITS", credits.to_string().as_bytes())],
-        br#"{"type":"credits"}"#,
-    )
+    let mut digits = Vec::with_capacity(20);
+    netstring::number(&mut digits, credits);
+    render_piece(protocol, &envelope, &[("METHOD", b"JSON"), (DOWNLOAD_CREDITS, &digits)], CREDITS)
 }
 
 /// Renders a further piece of a body, which has no headers but these.
@@ -265,6 +268,19 @@ impl Request {
         self.path == NOTICE_PATH
             && serde_json::from_slice::<Json>(&self.body).is_ok_and(|body| body["type"] == "disconnect")
     }
+
+    /// How many more bytes the client has room for, where the server has `download.flow_control`.
+    ///
+    /// A connection's first request tells how many there may be to begin with; each notice, how many have been
+    /// written since the one before.  A message that has credits and is a [notice](Self::is_notice) needs no answer.
+    pub fn credits(&self) -> Option<u64> {
+        self.header(DOWNLOAD_CREDITS)?.parse().ok()
+    }
+
+    /// Whether the message is from the server itself, about the connection, and no request.
+    pub fn is_notice(&self) -> bool {
+        self.path == NOTICE_PATH
+    }
 }
 
 /// Why a message is no request; fits after "cannot use a request:".
@@ -418,6 +434,29 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn credits() {
+        assert_eq!(
+            render_credits(Protocol::Json, "54c6755b", 7, 43),
+            br#"54c6755b 7 @* 41:{"METHOD":"JSON","DOWNLOAD_CREDITS":"43"},18:{"type":"credits"},"#
+        );
+        assert_eq!(
+            render_credits(Protocol::Tnetstring, "54c6755b", 7, 43),
+            br#"54c6755b 7 @* 41:6:METHOD,4:JSON,16:DOWNLOAD_CREDITS,2:43,}18:{"type":"credits"},"#
+        );
+        for protocol in [Protocol::Json, Protocol::Tnetstring] {
+            let notice = parse(&render_credits(protocol, "x", 7, u64::MAX)).unwrap();
+            assert_eq!((notice.id, notice.credits(), notice.is_notice()), (7, Some(u64::MAX), true));
+            assert!(!notice.is_disconnect());
+        }
+        // A client's header of that name comes in lower case.
+        let headers = Headers { client: &[(b"DOWNLOAD_CREDITS", b"7")], server: &[] };
+        let request = parse(&render(Protocol::Json, &ENVELOPE, headers, b"")).unwrap();
+        assert_eq!((request.credits(), request.is_notice()), (None, false));
+        let headers = Headers { client: &[], server: &[("DOWNLOAD_CREDITS", b"102400")] };
+        assert_eq!(parse(&render(Protocol::Json, &ENVELOPE, headers, b"")).unwrap().credits(), Some(102_400));
     }
 
     #[test]
