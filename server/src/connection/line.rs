@@ -20,19 +20,24 @@ use crate::worker::Item;
 #[derive(Debug)]
 pub(crate) struct Line {
     vitals: Rc<Vitals>,
-    /// How many bytes wait.
-    bytes: Cell<usize>,
     /// How many more bytes of an upload the handler wants.
     credits: Cell<u64>,
     state: Cell<State>,
     parts: RefCell<Parts>,
 }
 
+/// What waits for the client.
+#[derive(Debug, Default)]
+struct Queue {
+    items: VecDeque<Item>,
+    bytes: usize,
+}
+
 /// What of it isn't a number, in one cell: there may be many thousands that wait.
 #[derive(Debug, Default)]
 struct Parts {
     /// Nothing unless something waits.
-    queue: Option<Box<VecDeque<Item>>>,
+    queue: Option<Box<Queue>>,
     /// The connection's task, if it waits for something from here.
     waker: Option<Waker>,
     /// The handlers that have had a message of this connection; the last one is the one that is talked to.
@@ -51,13 +56,7 @@ enum State {
 
 impl Line {
     pub(crate) fn new(vitals: Rc<Vitals>) -> Self {
-        Self {
-            vitals,
-            bytes: Cell::new(0),
-            credits: Cell::new(0),
-            state: Cell::new(State::Open),
-            parts: RefCell::default(),
-        }
+        Self { vitals, credits: Cell::new(0), state: Cell::new(State::Open), parts: RefCell::default() }
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -130,14 +129,14 @@ impl Line {
 
     /// Queues something for the client; `limit` bytes may wait.
     pub(crate) fn push(&self, item: Item, limit: usize) {
-        self.bytes.set(self.bytes.get() + item.size());
         // A single message may be larger than the limit: it is there already.
         let parts = &mut *self.parts.borrow_mut();
         let queue = parts.queue.get_or_insert_default();
-        if self.bytes.get() > limit && !queue.is_empty() {
+        if queue.bytes + item.size() > limit && !queue.items.is_empty() {
             self.state.set(State::Overflown);
         } else {
-            queue.push_back(item);
+            queue.bytes += item.size();
+            queue.items.push_back(item);
         }
         parts.wake();
     }
@@ -145,9 +144,10 @@ impl Line {
     /// Takes the next item.
     pub(crate) fn pop(&self) -> Option<Item> {
         let queue = &mut self.parts.borrow_mut().queue;
-        let item = queue.as_mut()?.pop_front();
+        let waiting = queue.as_mut()?;
+        let item = waiting.items.pop_front();
         match &item {
-            Some(item) => self.bytes.set(self.bytes.get() - item.size()),
+            Some(item) => waiting.bytes -= item.size(),
             None => *queue = None,
         }
         item
@@ -155,12 +155,12 @@ impl Line {
 
     /// Whether there is something in the queue, or the connection is to end.
     pub(crate) fn has_work(&self) -> bool {
-        self.has_ended() || self.parts.borrow().queue.as_ref().is_some_and(|queue| !queue.is_empty())
+        self.has_ended() || self.parts.borrow().queue.as_ref().is_some_and(|queue| !queue.items.is_empty())
     }
 
     /// How many bytes wait.
     pub(crate) fn waiting(&self) -> usize {
-        self.bytes.get()
+        self.parts.borrow().queue.as_ref().map_or(0, |queue| queue.bytes)
     }
 
     /// Notes a sign of life.

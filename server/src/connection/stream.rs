@@ -34,14 +34,19 @@ const LINGER: Duration = Duration::from_secs(2);
 pub(super) struct Stream {
     socket: TcpStream,
     vitals: Rc<Vitals>,
-    /// Bytes behind the last request, of which there are mostly none.
-    rest: Option<Box<Vec<u8>>>,
+    rest: Option<Box<Rest>>,
     /// Whether bytes wait in the kernel that tokio has been told to forget.
     unread: bool,
     /// Whether the client has closed its sending half, as far as that is known.
     finished: bool,
     /// Whether a silent client has been asked for a sign of life.
     probed: bool,
+}
+
+/// Bytes behind the last request: in a block of their own, since there are mostly none.
+#[derive(Debug)]
+struct Rest {
+    bytes: Vec<u8>,
 }
 
 /// What a client begins with.
@@ -191,12 +196,12 @@ impl Stream {
 
     /// Takes the bytes that have come behind the last request's head.
     pub(super) fn take_rest(&mut self) -> Vec<u8> {
-        self.rest.take().map_or_else(Vec::new, |rest| *rest)
+        self.rest.take().map_or_else(Vec::new, |rest| rest.bytes)
     }
 
     /// Gives back what wasn't used of them.
-    pub(super) fn put_back(&mut self, rest: Vec<u8>) {
-        self.rest = (!rest.is_empty()).then(|| Box::new(rest));
+    pub(super) fn put_back(&mut self, bytes: Vec<u8>) {
+        self.rest = (!bytes.is_empty()).then(|| Box::new(Rest { bytes }));
     }
 
     /// Reads more into a buffer.
