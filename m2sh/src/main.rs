@@ -6,6 +6,9 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: mongrel2_server::Allocator = mongrel2_server::Allocator;
+
 fn main() -> ExitCode {
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
     let is_server = |word: &OsString| Path::new(word).file_name().is_some_and(|name| name == "mongrel2");

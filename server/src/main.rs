@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: mongrel2_server::Allocator = mongrel2_server::Allocator;
+
 fn main() -> ExitCode {
     mongrel2_server::main(std::env::args_os().skip(1))
 }

@@ -87,6 +87,11 @@ impl Site {
         name.and_then(|name| self.hosts.find(name)).unwrap_or(&self.default_host)
     }
 
+    /// The host of requests that name none that is known.
+    pub(crate) fn default_host(&self) -> &Arc<Host> {
+        &self.default_host
+    }
+
     /// What a handler is in this site: itself, or the one that has its name at other addresses.
     pub(crate) fn successor(&self, handler: &Arc<Handler>) -> Option<Arc<Handler>> {
         let same = self.handlers.iter().find(|other| other.is_same(handler));

@@ -3,11 +3,14 @@
 //! Messages are parsed and rendered by [`wire`](crate::wire), HTTP heads by `response`; that no reply gets
 //! lost on the way is the business of `publisher`.
 
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::Duration;
 
 use super::error::HandlerError;
 use super::publisher::Publisher;
 use super::{response, socket};
+use crate::wire::extended::Extended;
 use crate::wire::reply;
 use crate::wire::request::{self, Request};
 
@@ -125,6 +128,51 @@ impl Connection {
         body: &[u8],
     ) -> Result<(), HandlerError> {
         self.deliver(server_uuid, ids, &response::render(status, headers, body)?)
+    }
+
+    /// Tells the server that the connection of the client that asked is alive, so that it isn't closed for being
+    /// quiet.
+    ///
+    /// # Errors
+    /// Those of [`reply`](Self::reply).
+    pub fn keep_alive(&mut self, request: &Request) -> Result<(), HandlerError> {
+        self.tell(request, &Extended::Control { keep_alive: true, credits: None, cancel: false })
+    }
+
+    /// Lets `bytes` more of an upload come that the server streams (`upload.stream`).
+    ///
+    /// The first message of an upload comes on its own, every further byte needs a credit.  Credits add up.
+    ///
+    /// # Errors
+    /// Those of [`reply`](Self::reply).
+    pub fn credits(&mut self, request: &Request, bytes: u64) -> Result<(), HandlerError> {
+        self.tell(request, &Extended::Control { keep_alive: false, credits: Some(bytes), cancel: false })
+    }
+
+    /// Drops the connection of the client that asked, at once: what hasn't been written is lost.  No notice says that
+    /// it is gone.
+    ///
+    /// # Errors
+    /// Those of [`reply`](Self::reply).
+    pub fn cancel(&mut self, request: &Request) -> Result<(), HandlerError> {
+        self.tell(request, &Extended::Control { keep_alive: false, credits: None, cancel: true })
+    }
+
+    /// Has the server send the bytes of a file to the client that asked.
+    ///
+    /// `path` is one below the `sendfile_root` that the handler has in the server's configuration.  Only bytes are
+    /// sent: the head of an HTTP response, with the file's length, is a [`reply`](Self::reply) of its own before it.
+    ///
+    /// # Errors
+    /// Those of [`reply`](Self::reply).
+    pub fn send_file(&mut self, request: &Request, path: impl AsRef<Path>) -> Result<(), HandlerError> {
+        self.tell(request, &Extended::SendFile(path.as_ref().as_os_str().as_bytes().to_vec()))
+    }
+
+    fn tell(&mut self, request: &Request, extended: &Extended) -> Result<(), HandlerError> {
+        let mut message = Vec::new();
+        reply::render_extended(&mut message, request.sender.as_bytes(), &[request.id], extended);
+        self.replies.send(message)
     }
 
     fn send(&mut self, server_uuid: &str, ids: &[u64], body: &[u8]) -> Result<(), HandlerError> {

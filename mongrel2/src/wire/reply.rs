@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::extended::{self, Extended};
 use super::netstring::{self, NetstringError};
 
 /// A reply message, split but not copied.
@@ -9,8 +10,8 @@ use super::netstring::{self, NetstringError};
 pub struct Reply<'a> {
     /// The first word: the UUID of the server that the reply is for.
     pub sender: &'a [u8],
-    /// Whether the body is a command to the server instead of bytes for the clients (the id list starts
-    /// with `X`).
+    /// Whether the body is for the server, an [extended](mod@extended) reply, and not bytes for the clients (the
+    /// id list starts with `X`).
     pub extended: bool,
     /// The connections it is for.
     pub ids: Vec<u64>,
@@ -43,6 +44,17 @@ pub enum ReplyError {
 
 /// Appends a reply for `ids`.
 pub fn render(out: &mut Vec<u8>, sender: &[u8], ids: &[u64], body: &[u8]) {
+    frame(out, sender, &list(ids), body);
+}
+
+/// Appends an extended reply about `ids`.
+pub fn render_extended(out: &mut Vec<u8>, sender: &[u8], ids: &[u64], extended: &Extended) {
+    let mut body = Vec::new();
+    extended::render(&mut body, extended);
+    frame(out, sender, &[b"X ", &list(ids)[..]].concat(), &body);
+}
+
+fn list(ids: &[u64]) -> Vec<u8> {
     let mut list = Vec::with_capacity(ids.len() * 11);
     for (index, id) in ids.iter().enumerate() {
         if index > 0 {
@@ -50,10 +62,14 @@ pub fn render(out: &mut Vec<u8>, sender: &[u8], ids: &[u64], body: &[u8]) {
         }
         netstring::number(&mut list, *id);
     }
+    list
+}
+
+fn frame(out: &mut Vec<u8>, sender: &[u8], list: &[u8], body: &[u8]) {
     out.reserve(sender.len() + list.len() + body.len() + 16);
     out.extend_from_slice(sender);
     out.push(b' ');
-    netstring::render(out, &list);
+    netstring::render(out, list);
     out.push(b' ');
     out.extend_from_slice(body);
 }
@@ -109,6 +125,16 @@ mod tests {
         assert!(parse(b"uuid 1:7,", 128).unwrap().body.is_empty());
         assert!(parse(b"uuid 3:X 7, 2:ab,", 128).unwrap().extended);
         assert_eq!(parse(b" 1:7, x", 128).unwrap().sender, b"");
+    }
+
+    #[test]
+    fn extended() {
+        let mut message = Vec::new();
+        render_extended(&mut message, b"uuid", &[7, 10], &Extended::SendFile(b"a".to_vec()));
+        assert_eq!(message, b"uuid 6:X 7 10, 15:8:sendfile,1:a,]");
+        let reply = parse(&message, 128).unwrap();
+        assert_eq!((reply.extended, reply.ids), (true, vec![7, 10]));
+        assert_eq!(extended::parse(reply.body), Ok(Extended::SendFile(b"a".to_vec())));
     }
 
     #[test]

@@ -16,6 +16,12 @@ pub const NOTICE_PATH: &str = "@*";
 /// The body of the notice that a connection is gone.
 pub const DISCONNECT: &[u8] = br#"{"type":"disconnect"}"#;
 
+/// The body of the notice that bytes have been written to the client.
+pub const CREDITS: &[u8] = br#"{"type":"credits"}"#;
+
+/// The header that tells how many bytes a handler may send.
+const DOWNLOAD_CREDITS: &str = "DOWNLOAD_CREDITS";
+
 /// What comes before the headers.
 #[derive(Debug, Clone, Copy)]
 pub struct Envelope<'a> {
@@ -63,15 +69,12 @@ pub fn render_disconnect(protocol: Protocol, sender: &str, id: u64) -> Vec<u8> {
     }
 }
 
-/// Renders credits (to be replaced).
+/// Renders the notice that `credits` more bytes have been written to the client.
 pub fn render_credits(protocol: Protocol, sender: &str, id: u64, credits: u64) -> Vec<u8> {
     let envelope = Envelope { sender, id, path: NOTICE_PATH.as_bytes() };
-    render_piece(
-        protocol,
-        &envelope,
-        &[("METHOD", b"JSON"), ("DOWNLOAD_CREDITS", credits.to_string().as_bytes())],
-        br#"{"type":"credits"}"#,
-    )
+    let mut digits = Vec::with_capacity(20);
+    netstring::number(&mut digits, credits);
+    render_piece(protocol, &envelope, &[("METHOD", b"JSON"), (DOWNLOAD_CREDITS, &digits)], CREDITS)
 }
 
 /// Renders a further piece of a body, which has no headers but these.
@@ -97,6 +100,48 @@ pub fn render_piece(protocol: Protocol, envelope: &Envelope<'_>, headers: &[(&st
         }
     };
     frame(envelope, &dict, close, body)
+}
+
+/// Headers that are rendered once for many messages, which differ only in `FLAGS`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prepared {
+    dict: Box<[u8]>,
+    close: u8,
+    /// Where the value of `FLAGS` is.
+    flags: usize,
+}
+
+impl Prepared {
+    /// Renders headers; `FLAGS` is added behind them.
+    pub fn new(protocol: Protocol, path: &[u8], headers: Headers<'_>) -> Self {
+        let server = [headers.server, &[("FLAGS", b"0x00")]].concat();
+        let headers = Headers { client: headers.client, server: &server };
+        let mut dict = Vec::with_capacity(512);
+        let (close, behind) = match protocol {
+            Protocol::Json => {
+                json_headers(&mut dict, path, headers);
+                (b',', "\"}".len())
+            }
+            Protocol::Tnetstring => {
+                tnetstring_headers(&mut dict, path, headers);
+                (b'}', ",".len())
+            }
+        };
+        Self { flags: dict.len() - behind - "0x00".len(), dict: dict.into_boxed_slice(), close }
+    }
+
+    /// Renders a message: `FLAGS` is `flags` as `0x8A`.
+    pub fn render(&self, envelope: &Envelope<'_>, flags: u8, body: &[u8]) -> Vec<u8> {
+        const HEX: &[u8; 16] = b"0123456789ABCDEF";
+        let mut message = frame(envelope, &self.dict, self.close, body);
+        // Behind the headers come their closing byte and the body's netstring.
+        let digits = body.len().checked_ilog10().unwrap_or(0) as usize + 1;
+        let headers_end = message.len() - (digits + 1 + body.len() + 1) - 1;
+        let at = headers_end - self.dict.len() + self.flags + "0x".len();
+        message[at] = HEX[usize::from(flags >> 4)];
+        message[at + 1] = HEX[usize::from(flags & 15)];
+        message
+    }
 }
 
 fn frame(envelope: &Envelope<'_>, dict: &[u8], close: u8, body: &[u8]) -> Vec<u8> {
@@ -222,6 +267,19 @@ impl Request {
     pub fn is_disconnect(&self) -> bool {
         self.path == NOTICE_PATH
             && serde_json::from_slice::<Json>(&self.body).is_ok_and(|body| body["type"] == "disconnect")
+    }
+
+    /// How many more bytes the client has room for, where the server has `download.flow_control`.
+    ///
+    /// A connection's first request tells how many there may be to begin with; each notice, how many have been
+    /// written since the one before.  A message that has credits and is a [notice](Self::is_notice) needs no answer.
+    pub fn credits(&self) -> Option<u64> {
+        self.header(DOWNLOAD_CREDITS)?.parse().ok()
+    }
+
+    /// Whether the message is from the server itself, about the connection, and no request.
+    pub fn is_notice(&self) -> bool {
+        self.path == NOTICE_PATH
     }
 }
 
@@ -362,6 +420,43 @@ mod tests {
             render_piece(Protocol::Tnetstring, &ENVELOPE, &headers[..1], b""),
             b"54c6755b 7 /json 24:13:UPLOAD_STREAM,4:2500,}0:,"
         );
+    }
+
+    #[test]
+    fn prepared_headers_differ_in_their_flags() {
+        let headers = Headers { client: &[(b"host", b"x")], server: &[("METHOD", b"WEBSOCKET")] };
+        for protocol in [Protocol::Json, Protocol::Tnetstring] {
+            let prepared = Prepared::new(protocol, b"/json", headers);
+            for (flags, text) in [(0x81, "0x81"), (0x8a, "0x8A")] {
+                for body in [&b""[..], b"123456789", b"1234567890"] {
+                    let expected = Headers { server: &[headers.server[0], ("FLAGS", text.as_bytes())], ..headers };
+                    assert_eq!(prepared.render(&ENVELOPE, flags, body), render(protocol, &ENVELOPE, expected, body));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn credits() {
+        assert_eq!(
+            render_credits(Protocol::Json, "54c6755b", 7, 43),
+            br#"54c6755b 7 @* 41:{"METHOD":"JSON","DOWNLOAD_CREDITS":"43"},18:{"type":"credits"},"#
+        );
+        assert_eq!(
+            render_credits(Protocol::Tnetstring, "54c6755b", 7, 43),
+            br#"54c6755b 7 @* 41:6:METHOD,4:JSON,16:DOWNLOAD_CREDITS,2:43,}18:{"type":"credits"},"#
+        );
+        for protocol in [Protocol::Json, Protocol::Tnetstring] {
+            let notice = parse(&render_credits(protocol, "x", 7, u64::MAX)).unwrap();
+            assert_eq!((notice.id, notice.credits(), notice.is_notice()), (7, Some(u64::MAX), true));
+            assert!(!notice.is_disconnect());
+        }
+        // A client's header of that name comes in lower case.
+        let headers = Headers { client: &[(b"DOWNLOAD_CREDITS", b"7")], server: &[] };
+        let request = parse(&render(Protocol::Json, &ENVELOPE, headers, b"")).unwrap();
+        assert_eq!((request.credits(), request.is_notice()), (None, false));
+        let headers = Headers { client: &[], server: &[("DOWNLOAD_CREDITS", b"102400")] };
+        assert_eq!(parse(&render(Protocol::Json, &ENVELOPE, headers, b"")).unwrap().credits(), Some(102_400));
     }
 
     #[test]

@@ -55,6 +55,21 @@ fn request_and_replies() {
 }
 
 #[test]
+fn what_the_server_is_told() {
+    let server = FakeServer::start();
+    let mut connection = connect(&server);
+    let request = sample(7);
+    connection.keep_alive(&request).unwrap();
+    assert_eq!(received(&server), "3:X 7, 31:3:ctl,21:10:keep-alive,4:true!}]");
+    connection.credits(&request, 4096).unwrap();
+    assert_eq!(received(&server), "3:X 7, 27:3:ctl,17:7:credits,4:4096#}]");
+    connection.cancel(&request).unwrap();
+    assert_eq!(received(&server), "3:X 7, 26:3:ctl,16:6:cancel,4:true!}]");
+    connection.send_file(&request, "film.mp4").unwrap();
+    assert_eq!(received(&server), "3:X 7, 22:8:sendfile,8:film.mp4,]");
+}
+
+#[test]
 fn head_gets_no_body() {
     let server = FakeServer::start();
     let mut connection = connect(&server);

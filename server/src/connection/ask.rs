@@ -8,10 +8,12 @@ use std::sync::Arc;
 use mongrel2::wire::request::Headers;
 use smallvec::SmallVec;
 
+use super::duplex::WebSocket;
 use super::line::Line;
 use super::pending::Pending;
 use super::request::Request;
-use super::{Connection, Open, Outcome, is_noise};
+use super::websocket::{self, Decoder, Handshake};
+use super::{Connection, Open, Outcome, asked, is_noise};
 use crate::site::{Host, Site};
 use crate::target::handler::Handler;
 
@@ -30,6 +32,8 @@ pub(super) struct Route<'a> {
 pub(super) struct Extra<'a> {
     /// Further headers like the client's, which it can't have sent itself.
     pub(super) client: &'a [(&'a [u8], &'a [u8])],
+    /// The method, if it isn't the request's.
+    pub(super) method: Option<&'a str>,
     /// Further headers of the server's own.
     pub(super) server: &'a [(&'a str, &'a [u8])],
     /// The bytes behind the headers.
@@ -49,18 +53,46 @@ impl Connection {
     /// Sends a request that is there whole; gives what is to be answered at once, if anything.
     pub(super) async fn ask(&mut self, request: &Request, route: &Route<'_>) -> Option<Outcome> {
         let Some(line) = self.line_to_ask() else { return Some(Outcome::new(499, 0, false)) };
-        let extra = Extra { body: &request.body, ..Extra::default() };
+        let accept = match websocket::asked(request.method(), request.head.minor, request.headers()) {
+            Handshake::Not => None,
+            Handshake::Accept(accept) => Some(accept),
+            Handshake::Bad(status) => return Some(self.error(request, status).await),
+        };
+        let extra = match &accept {
+            None => Extra { body: &request.body, ..Extra::default() },
+            Some(accept) => Extra { body: accept.as_bytes(), method: Some("WEBSOCKET_HANDSHAKE"), ..Extra::default() },
+        };
         if !self.tell(&line, request, route, &extra) {
             return Some(self.error(request, 503).await);
         }
-        self.open = Open::Request(self.pending(request, route));
+        let mut pending = self.pending(request, route);
+        pending.websocket = accept.map(|_| Box::new(self.websocket(&line, request, route)));
+        self.open = Open::Request(pending);
         None
+    }
+
+    /// What the connection will be if the handler agrees.
+    fn websocket(&self, line: &Line, request: &Request, route: &Route<'_>) -> WebSocket {
+        let extra = Extra { method: Some("WEBSOCKET"), ..Extra::default() };
+        let dispatch = &route.handler.dispatch;
+        let limit = usize::try_from(route.site.settings.content_length).unwrap_or(usize::MAX);
+        WebSocket {
+            path: request.path().into(),
+            headers: self
+                .with_headers(line, request, route, &extra, |headers| dispatch.prepare(request.path(), headers)),
+            decoder: Decoder::new(limit),
+        }
+    }
+
+    /// The connection's line, which it has from its first message on.
+    pub(super) fn line(&mut self) -> Rc<Line> {
+        let (worker, vitals) = (&self.worker, self.stream.vitals());
+        Rc::clone(self.line.get_or_insert_with(|| worker.register(Rc::clone(vitals))))
     }
 
     /// The connection's line; none if a handler wants the connection closed since the last answer.
     pub(super) fn line_to_ask(&mut self) -> Option<Rc<Line>> {
-        let (worker, vitals) = (&self.worker, self.stream.vitals());
-        let line = Rc::clone(self.line.get_or_insert_with(|| worker.register(Rc::clone(vitals))));
+        let line = self.line();
         while line.has_work() {
             if !is_noise(&line) {
                 return None;
@@ -70,18 +102,33 @@ impl Connection {
     }
 
     pub(super) fn pending(&self, request: &Request, route: &Route<'_>) -> Box<Pending> {
-        Pending::new(request, route.host, route.site.settings.access_log_format.has_client_headers())
+        Pending::new(request, route.host, self.worker.keeps_log().then(|| asked(request, route.site)))
     }
 
     /// Sends a message with a request's headers; gives whether there was room for it.
     pub(super) fn tell(&self, line: &Line, request: &Request, route: &Route<'_>, extra: &Extra<'_>) -> bool {
+        let dispatch = &route.handler.dispatch;
+        let send = |headers: Headers<'_>| dispatch.request(line.id(), request.path(), headers, extra.body).is_ok();
+        let sent = self.with_headers(line, request, route, extra, send);
+        line.introduce(route.handler);
+        sent
+    }
+
+    /// Collects the headers of a message about a request.
+    fn with_headers<T>(
+        &self,
+        line: &Line,
+        request: &Request,
+        route: &Route<'_>,
+        extra: &Extra<'_>,
+        use_them: impl FnOnce(Headers<'_>) -> T,
+    ) -> T {
         let peer = Address::new(self.peer().ip());
         let credits =
             (route.site.settings.flow_control && line.is_new()).then(|| route.site.settings.reply_queue.to_string());
         let client = client_headers(request, route, peer.as_bytes(), extra.client);
         let mut server: SmallVec<[(&str, &[u8]); 12]> = SmallVec::new();
-        let given = |name| extra.server.iter().any(|header| header.0 == name);
-        server.extend((!given("METHOD")).then(|| ("METHOD", request.method())));
+        server.push(("METHOD", extra.method.map_or(request.method(), str::as_bytes)));
         server.push(("VERSION", request.version().as_bytes()));
         server.push(("URI", request.uri()));
         server.extend(request.query().map(|query| ("QUERY", query)));
@@ -90,9 +137,7 @@ impl Connection {
         server.push(("REMOTE_ADDR", peer.as_bytes()));
         server.extend(credits.as_ref().map(|credits| ("DOWNLOAD_CREDITS", credits.as_bytes())));
         server.extend_from_slice(extra.server);
-        line.introduce(route.handler);
-        let headers = Headers { client: &client, server: &server };
-        route.handler.dispatch.request(line.id(), request.path(), headers, extra.body).is_ok()
+        use_them(Headers { client: &client, server: &server })
     }
 }
 

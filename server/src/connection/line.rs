@@ -20,15 +20,28 @@ use crate::worker::Item;
 #[derive(Debug)]
 pub(crate) struct Line {
     vitals: Rc<Vitals>,
-    queue: RefCell<VecDeque<Item>>,
-    bytes: Cell<usize>,
-    state: Cell<State>,
-    /// The connection's task, if it waits for something from here.
-    waker: RefCell<Option<Waker>>,
-    /// The handlers that have had a message of this connection; the last one is the one that is talked to.
-    handlers: RefCell<SmallVec<[Arc<Handler>; 1]>>,
     /// How many more bytes of an upload the handler wants.
     credits: Cell<u64>,
+    state: Cell<State>,
+    parts: RefCell<Parts>,
+}
+
+/// What waits for the client.
+#[derive(Debug, Default)]
+struct Queue {
+    items: VecDeque<Item>,
+    bytes: usize,
+}
+
+/// What of it isn't a number, in one cell: there may be many thousands that wait.
+#[derive(Debug, Default)]
+struct Parts {
+    /// Nothing unless something waits.
+    queue: Option<Box<Queue>>,
+    /// The connection's task, if it waits for something from here.
+    waker: Option<Waker>,
+    /// The handlers that have had a message of this connection; the last one is the one that is talked to.
+    handlers: SmallVec<[Arc<Handler>; 1]>,
 }
 
 /// How far it has come.
@@ -43,15 +56,7 @@ enum State {
 
 impl Line {
     pub(crate) fn new(vitals: Rc<Vitals>) -> Self {
-        Self {
-            vitals,
-            queue: RefCell::default(),
-            bytes: Cell::new(0),
-            state: Cell::new(State::Open),
-            waker: RefCell::default(),
-            handlers: RefCell::default(),
-            credits: Cell::new(0),
-        }
+        Self { vitals, credits: Cell::new(0), state: Cell::new(State::Open), parts: RefCell::default() }
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -60,7 +65,7 @@ impl Line {
 
     /// Remembers that a handler knows of the connection, and is the one that is talked to.
     pub(crate) fn introduce(&self, handler: &Arc<Handler>) {
-        let mut handlers = self.handlers.borrow_mut();
+        let handlers = &mut self.parts.borrow_mut().handlers;
         match handlers.iter().position(|known| known.is_same(handler)) {
             Some(place) if place + 1 == handlers.len() => {}
             Some(place) => handlers[place..].rotate_left(1),
@@ -70,33 +75,33 @@ impl Line {
 
     /// Whether this is the first request that a handler hears of.
     pub(crate) fn is_new(&self) -> bool {
-        self.handlers.borrow().is_empty()
+        self.parts.borrow().handlers.is_empty()
     }
 
     /// The handler that is talked to.
     pub(crate) fn handler(&self) -> Option<Arc<Handler>> {
-        self.handlers.borrow().last().cloned()
+        self.parts.borrow().handlers.last().cloned()
     }
 
     /// Whether whoever replies there has had a message of this connection.
     pub(crate) fn knows(&self, inlet: &Arc<Inlet>) -> bool {
-        self.handlers.borrow().iter().any(|handler| Arc::ptr_eq(&handler.inlet, inlet))
+        self.parts.borrow().handlers.iter().any(|handler| Arc::ptr_eq(&handler.inlet, inlet))
     }
 
     /// The handler that has had a message of this connection and replies there.
     pub(crate) fn handler_of(&self, inlet: &Arc<Inlet>) -> Option<Arc<Handler>> {
-        self.handlers.borrow().iter().rev().find(|handler| Arc::ptr_eq(&handler.inlet, inlet)).cloned()
+        self.parts.borrow().handlers.iter().rev().find(|handler| Arc::ptr_eq(&handler.inlet, inlet)).cloned()
     }
 
     /// Whether what comes from there is encoded for this client.
     pub(crate) fn encodes(&self, inlet: &Arc<Inlet>) -> bool {
         let raw = |handler: &Arc<Handler>| Arc::ptr_eq(&handler.inlet, inlet) && handler.raw_payload;
-        matches!(self.vitals.kind.get(), Kind::Json | Kind::Xml) && !self.handlers.borrow().iter().any(raw)
+        matches!(self.vitals.kind.get(), Kind::Json | Kind::Xml) && !self.parts.borrow().handlers.iter().any(raw)
     }
 
     /// Tells the handlers that know of the connection that it is gone.
     pub(crate) fn tell_gone(&self) {
-        for handler in self.handlers.take() {
+        for handler in std::mem::take(&mut self.parts.borrow_mut().handlers) {
             handler.dispatch.disconnect(self.id());
         }
     }
@@ -104,9 +109,9 @@ impl Line {
     /// Takes note of a reload; `successor` gives what has become of a handler.  A handler that is removed is told at
     /// once that it has lost the connection, and the connection ends if it waits for that handler.
     pub(crate) fn reload(&self, successor: impl Fn(&Arc<Handler>) -> Option<Arc<Handler>>) {
-        let mut handlers = self.handlers.borrow_mut();
-        let last = handlers.last().cloned();
-        handlers.retain(|handler| match successor(handler) {
+        let mut parts = self.parts.borrow_mut();
+        let last = parts.handlers.last().cloned();
+        parts.handlers.retain(|handler| match successor(handler) {
             Some(next) => {
                 *handler = next;
                 true
@@ -117,38 +122,45 @@ impl Line {
             }
         });
         if last.is_some_and(|last| successor(&last).is_none()) {
-            drop(handlers);
+            drop(parts);
             self.push(Item::Removed, usize::MAX);
         }
     }
 
     /// Queues something for the client; `limit` bytes may wait.
     pub(crate) fn push(&self, item: Item, limit: usize) {
-        self.bytes.set(self.bytes.get() + item.size());
         // A single message may be larger than the limit: it is there already.
-        if self.bytes.get() > limit && !self.queue.borrow().is_empty() {
+        let parts = &mut *self.parts.borrow_mut();
+        let queue = parts.queue.get_or_insert_default();
+        if queue.bytes + item.size() > limit && !queue.items.is_empty() {
             self.state.set(State::Overflown);
         } else {
-            self.queue.borrow_mut().push_back(item);
+            queue.bytes += item.size();
+            queue.items.push_back(item);
         }
-        self.wake();
+        parts.wake();
     }
 
     /// Takes the next item.
     pub(crate) fn pop(&self) -> Option<Item> {
-        let item = self.queue.borrow_mut().pop_front();
-        self.bytes.set(self.bytes.get() - item.as_ref().map_or(0, Item::size));
+        let queue = &mut self.parts.borrow_mut().queue;
+        let waiting = queue.as_mut()?;
+        let item = waiting.items.pop_front();
+        match &item {
+            Some(item) => waiting.bytes -= item.size(),
+            None => *queue = None,
+        }
         item
     }
 
     /// Whether there is something in the queue, or the connection is to end.
     pub(crate) fn has_work(&self) -> bool {
-        self.has_ended() || !self.queue.borrow().is_empty()
+        self.has_ended() || self.parts.borrow().queue.as_ref().is_some_and(|queue| !queue.items.is_empty())
     }
 
     /// How many bytes wait.
     pub(crate) fn waiting(&self) -> usize {
-        self.bytes.get()
+        self.parts.borrow().queue.as_ref().map_or(0, |queue| queue.bytes)
     }
 
     /// Notes a sign of life.
@@ -164,7 +176,7 @@ impl Line {
 
     /// Drops the connection at once; whoever replies there need not be told.
     pub(crate) fn cancel(&self, inlet: &Arc<Inlet>) {
-        self.handlers.borrow_mut().retain(|handler| !Arc::ptr_eq(&handler.inlet, inlet));
+        self.parts.borrow_mut().handlers.retain(|handler| !Arc::ptr_eq(&handler.inlet, inlet));
         self.state.set(State::Cancelled);
         self.wake();
     }
@@ -222,14 +234,20 @@ impl Line {
     }
 
     fn listen(&self, context: &Context<'_>) {
-        let mut waker = self.waker.borrow_mut();
+        let waker = &mut self.parts.borrow_mut().waker;
         if !waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
             *waker = Some(context.waker().clone());
         }
     }
 
     fn wake(&self) {
-        if let Some(waker) = self.waker.borrow().as_ref() {
+        self.parts.borrow().wake();
+    }
+}
+
+impl Parts {
+    fn wake(&self) {
+        if let Some(waker) = &self.waker {
             waker.wake_by_ref();
         }
     }

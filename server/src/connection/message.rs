@@ -225,6 +225,12 @@ mod tests {
     }
 
     #[test]
+    fn first_bytes() {
+        let socket: Vec<u8> = (0..=255).filter(|byte| may_start_with(*byte)).collect();
+        assert_eq!(socket, b"<@");
+    }
+
+    #[test]
     fn parts_of_messages() {
         for bytes in ["", "@", "<", "@chat", "@chat ", "@chat {}", "<test", "<test>", "@0123456789abcde", "@*", "@* x"]
         {

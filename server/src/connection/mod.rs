@@ -9,6 +9,7 @@ mod ask;
 mod bad;
 mod body;
 mod chunked;
+mod duplex;
 mod ending;
 mod extension;
 mod fields;
@@ -21,6 +22,7 @@ mod pending;
 mod relay;
 mod request;
 mod respond;
+mod serving;
 mod span;
 mod startline;
 mod stream;
@@ -30,10 +32,9 @@ mod token;
 mod track;
 mod upload;
 mod vitals;
+mod websocket;
 
-use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -43,12 +44,14 @@ use tokio::net::TcpStream;
 
 pub(crate) use line::Line;
 pub(crate) use message::encode;
+pub(crate) use serving::Serving;
 pub(crate) use vitals::{Identity, Observed, Phase, Vitals};
 
 use self::ask::Route;
+use self::duplex::Duplex;
 use self::pending::Pending;
 use self::request::{Refusal, Request};
-use self::stream::Stream;
+use self::stream::{Incoming, Stream};
 use crate::addresses::Counted;
 use crate::log::{Access, Asked};
 use crate::site::{Host, Site};
@@ -70,6 +73,8 @@ pub(crate) struct Connection {
     /// The connection's place in the registry, once a handler knows of it.
     line: Option<Rc<Line>>,
     open: Open,
+    /// Whether the client is told in its own way when the connection ends for no reason of its own.
+    says_goodbye: bool,
     /// Keeps the connection counted as one of its address.
     _counted: Option<Box<Counted>>,
 }
@@ -82,6 +87,8 @@ enum Open {
     Nothing,
     /// A request whose answer a handler owes.
     Request(Box<Pending>),
+    /// A WebSocket, or a JSON or XML socket.
+    Duplex(Box<Duplex>),
 }
 
 /// What becomes of a connection behind an exchange.
@@ -96,6 +103,9 @@ enum After {
 
 impl Drop for Connection {
     fn drop(&mut self) {
+        if self.says_goodbye {
+            self.stream.write_last(&websocket::close_frame(duplex::GOING_AWAY));
+        }
         self.unregister();
         self.worker.closed(self.key);
     }
@@ -109,35 +119,26 @@ impl Connection {
         let Accepted { stream, counted } = accepted;
         let stream = Stream::new(stream, vitals);
         let counted = counted.map(Box::new);
-        Box::new(Self { stream, worker, key, line: None, open: Open::Nothing, _counted: counted })
-    }
-
-    /// Serves the connection to its end.
-    pub(crate) async fn serve(mut self: Box<Self>) {
-        while self.has_work().await {
-            if let After::Close = self.turn().await {
-                break;
-            }
-        }
+        Box::new(Self { stream, worker, key, line: None, open: Open::Nothing, says_goodbye: false, _counted: counted })
     }
 
     /// The client's address.
     fn peer(&self) -> SocketAddr {
-        self.stream.vitals().peer
+        self.stream.vitals().peer()
     }
 
-    /// Waits for something to do; gives whether there is any.
-    ///
-    /// Most connections spend most of their time here, so that this future is kept small.
-    async fn has_work(&mut self) -> bool {
+    /// Begins to wait; gives whether there is anything to wait for.
+    fn rest(&self) -> bool {
         match self.open {
             Open::Nothing if self.worker.is_draining() => return false,
             Open::Nothing => self.stream.vitals().rest(),
             Open::Request(_) => self.stream.vitals().enter(Phase::Waiting),
+            Open::Duplex(_) => self.stream.vitals().enter(Phase::Idle),
         }
-        poll_fn(|context| self.poll_work(context)).await
+        true
     }
 
+    /// Waits for something to do; gives whether the connection goes on.
     fn poll_work(&mut self, context: &mut Context<'_>) -> Poll<bool> {
         while let Some(line) = &self.line
             && line.poll_changed(context).is_ready()
@@ -149,7 +150,7 @@ impl Connection {
             }
         }
         match self.open {
-            Open::Nothing => self.stream.poll_readable(context),
+            Open::Nothing | Open::Duplex(_) => self.stream.poll_readable(context),
             Open::Request(_) => {
                 ready!(self.stream.poll_finished(context));
                 Poll::Ready(true)
@@ -157,15 +158,11 @@ impl Connection {
         }
     }
 
-    /// A turn in a box of its own, so that a connection that waits is small.
-    fn turn(&mut self) -> Pin<Box<dyn Future<Output = After> + '_>> {
-        Box::pin(self.work())
-    }
-
     async fn work(&mut self) -> After {
         let mut after = match std::mem::take(&mut self.open) {
             Open::Nothing => self.exchange().await,
             Open::Request(pending) => self.relay(pending).await,
+            Open::Duplex(duplex) => Box::pin(self.converse(duplex)).await,
         };
         loop {
             match after {
@@ -194,10 +191,19 @@ impl Connection {
 
     /// Takes a request, and answers it or has it answered.
     async fn exchange(&mut self) -> After {
-        let buffer = self.worker.take_buffer();
+        let mut buffer = self.worker.take_buffer();
+        match self.stream.begin(&mut buffer) {
+            Ok(true) => {}
+            Ok(false) => {
+                self.worker.return_buffer(buffer);
+                return After::KeepAlive;
+            }
+            Err(_) => return After::Close,
+        }
         let site = self.worker.site();
         let mut request = match self.stream.read_head(buffer, &site.settings).await {
-            Ok(request) => request,
+            Ok(Incoming::Request(request)) => request,
+            Ok(Incoming::Messages(bytes)) => return Box::pin(self.start_messages(bytes)).await,
             Err(refusal) => {
                 Box::pin(self.refuse(refusal, None)).await;
                 return After::Close;
@@ -206,7 +212,7 @@ impl Connection {
         let host = Arc::clone(site.host(request.host()));
         let after = match self.dispatch(&mut request, &site, &host).await {
             Ok(Some(outcome)) => {
-                self.record(&host, asked(&request, &site), &outcome);
+                self.record(&host, self.worker.keeps_log().then(|| asked(&request, &site)), &outcome);
                 outcome.after
             }
             Ok(None) => After::Wait,
@@ -220,13 +226,13 @@ impl Connection {
     }
 
     /// Writes the access log's line of an exchange that has ended.
-    fn record(&self, host: &Host, asked: Asked<'_>, outcome: &Outcome) {
-        if self.worker.keeps_log() {
+    fn record(&self, host: &Host, asked: Option<Asked<'_>>, outcome: &Outcome) {
+        if asked.is_some() {
             self.worker.log(&Access {
                 host: &host.name,
                 peer: self.peer(),
                 time: self.worker.date().0,
-                asked: Some(asked),
+                asked,
                 status: outcome.status,
                 bytes: outcome.bytes,
             });
@@ -328,5 +334,16 @@ struct Outcome {
 impl Outcome {
     fn new(status: u16, bytes: u64, keep_alive: bool) -> Self {
         Self { status, bytes, after: if keep_alive { After::KeepAlive } else { After::Close } }
+    }
+}
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a connection that waits at a handler takes, besides its socket and its task; there may be very many.
+    #[test]
+    fn many_fit_into_little() {
+        let sizes = [size_of::<Connection>(), size_of::<Vitals>(), size_of::<Line>(), size_of::<Pending>()];
+        assert!(sizes.iter().sum::<usize>() <= 376, "{sizes:?}");
     }
 }

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::duplex::WebSocket;
 use super::request::{Manner, Request};
 use super::track::Tracker;
 use crate::log::Asked;
@@ -14,8 +15,35 @@ use crate::site::Host;
 pub(super) struct Pending {
     pub(super) host: Arc<Host>,
     pub(super) manner: Manner,
+    /// What the connection becomes if the answer is 101.
+    pub(super) websocket: Option<Box<WebSocket>>,
     /// Follows the answer.
     pub(super) tracker: Tracker,
+    /// If there is an access log.
+    line: Option<Box<LogLine>>,
+}
+
+impl Pending {
+    /// Keeps of a request what will be needed; without `logged` that is nothing of what was asked.
+    pub(super) fn new(request: &Request, host: &Arc<Host>, logged: Option<Asked<'_>>) -> Box<Self> {
+        Box::new(Self {
+            host: Arc::clone(host),
+            manner: request.manner(),
+            websocket: None,
+            tracker: Tracker::new(request.is_head()),
+            line: logged.map(|asked| Box::new(LogLine::new(&asked, request.path_in_uri()))),
+        })
+    }
+
+    /// What the access log says of it.
+    pub(super) fn asked(&self) -> Option<Asked<'_>> {
+        self.line.as_ref().map(|line| line.asked(self.manner.version()))
+    }
+}
+
+/// What the access log will say of a request.
+#[derive(Debug)]
+struct LogLine {
     /// The method, the request target, and what else is logged.
     text: Box<[u8]>,
     method: u32,
@@ -26,29 +54,21 @@ pub(super) struct Pending {
     user_agent: Option<u32>,
 }
 
-impl Pending {
-    /// Keeps of a request what will be needed; `logs_client` says that what the client tells of itself is.
-    pub(super) fn new(request: &Request, host: &Arc<Host>, logs_client: bool) -> Box<Self> {
-        let header = |name| request.header(name).filter(|_| logs_client);
-        let (referer, user_agent) = (header("referer"), header("user-agent"));
-        let parts = [request.method(), request.uri(), referer.unwrap_or_default(), user_agent.unwrap_or_default()];
-        let path = request.path_in_uri();
-        let method = size(parts[0]);
-        Box::new(Self {
-            host: Arc::clone(host),
-            manner: request.manner(),
-            tracker: Tracker::new(request.is_head()),
+impl LogLine {
+    fn new(asked: &Asked<'_>, path: (u32, u32)) -> Self {
+        let parts = [asked.method, asked.uri, asked.referer.unwrap_or_default(), asked.user_agent.unwrap_or_default()];
+        let method = size(asked.method);
+        Self {
             text: parts.concat().into_boxed_slice(),
             method,
-            uri: size(parts[1]),
+            uri: size(asked.uri),
             path: (method + path.0, method + path.1),
-            referer: referer.map(size),
-            user_agent: user_agent.map(size),
-        })
+            referer: asked.referer.map(size),
+            user_agent: asked.user_agent.map(size),
+        }
     }
 
-    /// What the access log says of it.
-    pub(super) fn asked(&self) -> Asked<'_> {
+    fn asked(&self, version: &'static str) -> Asked<'_> {
         let (method, rest) = self.text.split_at(self.method as usize);
         let (uri, rest) = rest.split_at(self.uri as usize);
         let (referer, user_agent) = rest.split_at(self.referer.unwrap_or(0) as usize);
@@ -56,7 +76,7 @@ impl Pending {
             method,
             uri,
             path: &self.text[self.path.0 as usize..self.path.1 as usize],
-            version: self.manner.version(),
+            version,
             referer: self.referer.map(|_| referer),
             user_agent: self.user_agent.map(|_| user_agent),
         }

@@ -20,6 +20,12 @@ impl Connection {
             if let Some(outcome) = self.pass_on(&mut pending, &line).await {
                 break outcome;
             }
+            if pending.tracker.status == Some(101)
+                && let Some(websocket) = pending.websocket.take()
+            {
+                self.record(&pending.host, pending.asked(), &Outcome::of(&pending.tracker, true));
+                return Box::pin(self.start_websocket(*websocket)).await;
+            }
             if pending.tracker.is_complete() {
                 break Outcome::of(&pending.tracker, pending.manner.keep_alive && !pending.tracker.says_close);
             }
@@ -95,13 +101,7 @@ impl Connection {
     /// Sends a file: by the kernel, unless its bytes have to be looked at to find the end of the answer.
     async fn pass_file(&mut self, file: &SentFile, tracker: &mut Tracker, line: &Line) -> Result<u64, Unsent> {
         if tracker.skip(file.size) {
-            let sending = self.stream.write_and_send_file(&[], &file.file, 0..file.size);
-            let sent = tokio::select! {
-                biased;
-                sent = sending => sent.map_err(|_| Unsent),
-                () = poll_fn(|context| line.poll_ended(context)) => Err(Unsent),
-            };
-            return sent.map(|()| file.size);
+            return self.write_file_unless_ended(file, line).await.map(|()| file.size);
         }
         let mut piece = vec![0; PIECE];
         let mut offset = 0;
@@ -117,6 +117,15 @@ impl Connection {
         Ok(offset)
     }
 
+    /// Lets the kernel send a file.
+    pub(super) async fn write_file_unless_ended(&mut self, file: &SentFile, line: &Line) -> Result<(), Unsent> {
+        tokio::select! {
+            biased;
+            sent = self.stream.write_and_send_file(&[], &file.file, 0..file.size) => sent.map_err(|_| Unsent),
+            () = poll_fn(|context| line.poll_ended(context)) => Err(Unsent),
+        }
+    }
+
     pub(super) async fn write_unless_ended(&mut self, bytes: &[u8], line: &Line) -> Result<(), Unsent> {
         let written = tokio::select! {
             biased;
@@ -129,7 +138,7 @@ impl Connection {
         written
     }
 
-    fn say_why(&self, line: &Line) {
+    pub(super) fn say_why(&self, line: &Line) {
         if line.has_overflown() {
             tracing::info!("{} reads too slowly; the connection was closed", self.peer());
         }

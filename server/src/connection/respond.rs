@@ -6,7 +6,7 @@ use mongrel2::redirect::{Asked, on_this_host};
 
 use super::answer::{Answer, Persistence, error_page};
 use super::request::{Manner, Refusal, Request};
-use super::{Connection, Outcome};
+use super::{Connection, Outcome, websocket};
 use crate::log::Access;
 use crate::site::{Host, Site};
 use crate::target::redirect::Redirect;
@@ -43,6 +43,8 @@ impl Connection {
             405 => self.answer(405).header("Allow", ALLOW),
             // Whoever comes back earlier finds the handler as it was.
             503 => self.answer(503).header("Retry-After", self.worker.site().settings.handler_wait.as_secs().max(1)),
+            // RFC 6455, section 4.4, and RFC 9110, section 15.5.22.
+            426 => self.answer(426).header("Upgrade", "websocket").header("Sec-WebSocket-Version", websocket::VERSION),
             _ => self.answer(status),
         };
         self.send_page(manner, answer, host).await

@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use super::chunked::{Decoder, Step};
 use super::fields::Framing;
 use super::head::{self, Parsed};
+use super::message;
 use super::request::{Refusal, Request};
 use super::vitals::{Phase, Vitals};
 
@@ -33,8 +34,7 @@ const LINGER: Duration = Duration::from_secs(2);
 pub(super) struct Stream {
     socket: TcpStream,
     vitals: Rc<Vitals>,
-    /// Bytes behind the last request.
-    rest: Vec<u8>,
+    rest: Option<Box<Rest>>,
     /// Whether bytes wait in the kernel that tokio has been told to forget.
     unread: bool,
     /// Whether the client has closed its sending half, as far as that is known.
@@ -43,11 +43,26 @@ pub(super) struct Stream {
     probed: bool,
 }
 
+/// Bytes behind the last request: in a block of their own, since there are mostly none.
+#[derive(Debug)]
+struct Rest {
+    bytes: Vec<u8>,
+}
+
+/// What a client begins with.
+#[derive(Debug)]
+pub(super) enum Incoming {
+    /// The head of a request.
+    Request(Request),
+    /// The beginning of a JSON or XML socket's messages.
+    Messages(Vec<u8>),
+}
+
 impl Stream {
     pub(super) fn new(socket: TcpStream, vitals: Rc<Vitals>) -> Self {
         // It only costs speed if this fails.
         let _ = socket.set_nodelay(true);
-        Self { socket, vitals, rest: Vec::new(), unread: false, finished: false, probed: false }
+        Self { socket, vitals, rest: None, unread: false, finished: false, probed: false }
     }
 
     /// How the connection is doing.
@@ -57,7 +72,7 @@ impl Stream {
 
     /// Whether bytes behind the last request are there.
     pub(super) fn has_bytes(&self) -> bool {
-        self.unread || !self.rest.is_empty()
+        self.unread || self.rest.is_some()
     }
 
     /// Waits until something can be read; gives whether the socket still works.
@@ -94,15 +109,31 @@ impl Stream {
         let _ = self.socket.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
     }
 
-    /// Reads a request's head; `buffer` is an empty one to read into.
-    pub(super) async fn read_head(&mut self, mut buffer: Vec<u8>, settings: &Settings) -> Result<Request, Refusal> {
-        buffer.append(&mut self.rest);
+    /// Takes what has come of the next request, without waiting for it; gives whether there is anything.
+    ///
+    /// # Errors
+    /// The client has left.
+    pub(super) fn begin(&mut self, buffer: &mut Vec<u8>) -> io::Result<bool> {
+        if self.rest.is_none() {
+            return self.read_now(buffer);
+        }
+        buffer.append(&mut self.take_rest());
+        Ok(true)
+    }
+
+    /// Reads a request's head; `buffer` has the beginning of it.
+    ///
+    /// The first byte tells what the client speaks.
+    pub(super) async fn read_head(&mut self, mut buffer: Vec<u8>, settings: &Settings) -> Result<Incoming, Refusal> {
         loop {
+            if buffer.first().is_some_and(|byte| message::may_start_with(*byte)) {
+                return Ok(Incoming::Messages(buffer));
+            }
             if !buffer.is_empty()
                 && let Parsed::Complete(head) = head::parse(&buffer, settings)?
             {
-                self.rest = buffer.split_off(head.length);
-                return Ok(Request { bytes: buffer, head, body: Vec::new() });
+                self.put_back(buffer.split_off(head.length));
+                return Ok(Incoming::Request(Request { bytes: buffer, head, body: Vec::new() }));
             }
             buffer.reserve(1024);
             self.read(&mut buffer).await?;
@@ -119,7 +150,7 @@ impl Stream {
         if request.head.expects_continue {
             self.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.map_err(|_| Refusal::Gone)?;
         }
-        let mut bytes = std::mem::take(&mut self.rest);
+        let mut bytes = self.take_rest();
         match request.head.framing {
             Framing::Length(length) => {
                 let length = usize::try_from(length).map_err(|_| too_large())?;
@@ -127,7 +158,7 @@ impl Stream {
                 while bytes.len() < length {
                     self.read_piece(&mut bytes).await?;
                 }
-                self.rest = bytes.split_off(length);
+                self.put_back(bytes.split_off(length));
                 request.body = bytes;
             }
             Framing::Chunked => request.body = self.read_chunks(bytes, limit).await?,
@@ -147,7 +178,7 @@ impl Stream {
                     body.extend_from_slice(&bytes[range]);
                 }
                 Step::End(at) => {
-                    self.rest = bytes.split_off(at);
+                    self.put_back(bytes.split_off(at));
                     return Ok(body);
                 }
                 Step::More => {
@@ -165,18 +196,44 @@ impl Stream {
 
     /// Takes the bytes that have come behind the last request's head.
     pub(super) fn take_rest(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.rest)
+        self.rest.take().map_or_else(Vec::new, |rest| rest.bytes)
     }
 
     /// Gives back what wasn't used of them.
-    pub(super) fn put_back(&mut self, rest: Vec<u8>) {
-        self.rest = rest;
+    pub(super) fn put_back(&mut self, bytes: Vec<u8>) {
+        self.rest = (!bytes.is_empty()).then(|| Box::new(Rest { bytes }));
     }
 
     /// Reads more into a buffer.
     pub(super) async fn read_piece(&mut self, bytes: &mut Vec<u8>) -> Result<(), Refusal> {
         bytes.reserve(PIECE.min(bytes.len().max(4096)));
         self.read(bytes).await
+    }
+
+    /// Reads what is there, if there is any; gives whether there was.
+    ///
+    /// # Errors
+    /// The client has left.
+    pub(super) fn read_now(&mut self, buffer: &mut Vec<u8>) -> io::Result<bool> {
+        buffer.reserve(4096);
+        let read = match std::mem::take(&mut self.unread) {
+            true => rustix::io::read(&self.socket, rustix::buffer::spare_capacity(buffer)).map_err(io::Error::from),
+            false => self.try_read(buffer),
+        };
+        match read {
+            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(size) => {
+                self.vitals.read(size);
+                Ok(true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes what the client takes at once of the last words of a connection.
+    pub(super) fn write_last(&self, bytes: &[u8]) {
+        let _ = self.socket.try_write(bytes);
     }
 
     /// Reads what is there, or waits for it.
@@ -332,7 +389,7 @@ impl Stream {
     /// Lingers if the client has sent more than was read.
     pub(super) async fn linger_if_unread(&mut self) {
         let waiting = || rustix::io::ioctl_fionread(&self.socket).is_ok_and(|count| count > 0);
-        if !self.rest.is_empty() || waiting() {
+        if self.rest.is_some() || waiting() {
             self.linger().await;
         }
     }

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use super::Worker;
-use crate::connection::{Accepted, Connection, Identity, Phase, Vitals};
+use crate::connection::{Accepted, Connection, Identity, Phase, Serving, Vitals};
 
 /// How long a worker that has no file descriptors left waits before it accepts again.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -80,7 +80,7 @@ impl Worker {
         let vitals = Rc::new(Vitals::new(identity, Instant::now()));
         let accepted = Accepted { stream, counted };
         let connection = Connection::new(accepted, Rc::clone(self), place.key(), Rc::clone(&vitals));
-        let task = tokio::task::spawn_local(connection.serve()).abort_handle();
+        let task = tokio::task::spawn_local(Serving::new(connection)).abort_handle();
         place.insert(Member { vitals, task });
     }
 

@@ -80,7 +80,7 @@ impl Worker {
         let members = self.members.borrow();
         let chosen = members.iter().filter(|(_, member)| match selector {
             Selector::Id(id) => member.vitals.id == *id,
-            Selector::Address(address) => member.vitals.peer.ip() == *address,
+            Selector::Address(address) => member.vitals.peer().ip() == *address,
             Selector::Route(_) => false,
         });
         chosen.map(|(_, member)| member.task.abort()).count()

@@ -349,6 +349,17 @@ pub(crate) struct Peer {
 impl Peer {
     /// Connects to the addresses of [`handler`], and waits until replies will arrive.
     pub(crate) fn connect(folder: &Path, name: &str) -> Self {
+        Self::new(folder, name, zmq::PULL)
+    }
+
+    /// The same for a handler that gets what all get.
+    pub(crate) fn subscribe(folder: &Path, name: &str) -> Self {
+        let peer = Self::new(folder, name, zmq::SUB);
+        peer.pull.set_subscribe(b"").unwrap();
+        peer
+    }
+
+    fn new(folder: &Path, name: &str, kind: zmq::SocketType) -> Self {
         let context = zmq::Context::new();
         let deadline = i32::try_from(wait::DEADLINE.as_millis()).unwrap();
         let socket = |kind, direction| {
@@ -361,7 +372,7 @@ impl Peer {
         // XPUB is told of the server's subscription; PUB isn't.
         let publish = socket(zmq::XPUB, "replies");
         assert_eq!(publish.recv_bytes(0).unwrap()[0], 1);
-        Self { pull: socket(zmq::PULL, "requests"), publish }
+        Self { pull: socket(kind, "requests"), publish }
     }
 
     pub(crate) fn recv(&self) -> Vec<u8> {
@@ -372,6 +383,12 @@ impl Peer {
     pub(crate) fn request_now(&self) -> Option<mongrel2::wire::request::Request> {
         let message = self.pull.recv_bytes(zmq::DONTWAIT).ok()?;
         mongrel2::wire::request::parse(&message).ok()
+    }
+
+    /// The next request, if one comes while a handler may do something else.
+    pub(crate) fn request_soon(&self) -> Option<mongrel2::wire::request::Request> {
+        let ready = self.pull.poll(zmq::POLLIN, 100).unwrap();
+        if ready > 0 { self.request_now() } else { None }
     }
 
     pub(crate) fn request(&self) -> mongrel2::wire::request::Request {

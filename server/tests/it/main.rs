@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod extended;
 mod files;
 mod handlers;
 mod harness;
@@ -13,4 +14,7 @@ mod recorded;
 mod redirects;
 mod reload;
 mod root;
+mod sockets;
 mod start;
+mod uploads;
+mod websocket;

@@ -13,7 +13,7 @@ use crate::harness::{Peer, Running, Site, handler};
 
 const ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-fn recorded(name: &str, part: &str) -> Vec<u8> {
+pub(crate) fn recorded(name: &str, part: &str) -> Vec<u8> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/recorded").join(format!("{name}.{part}"));
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
@@ -37,7 +37,7 @@ fn start() -> Running {
 }
 
 /// A message without what differs by accident.
-fn canonical(message: &[u8]) -> Request {
+pub(crate) fn canonical(message: &[u8]) -> Request {
     let mut request = request::parse(message).unwrap();
     request.id = 0;
     request.headers.sort();
@@ -45,7 +45,7 @@ fn canonical(message: &[u8]) -> Request {
 }
 
 /// Replaces the connection id, which is the second word.
-fn without_id(message: &[u8]) -> Vec<u8> {
+pub(crate) fn without_id(message: &[u8]) -> Vec<u8> {
     let mut words: Vec<&[u8]> = message.splitn(3, |byte| *byte == b' ').collect();
     words[1] = b"ID";
     words.join(&b' ')

@@ -183,3 +183,87 @@ fn a_log_that_was_moved_away_is_opened_anew() {
     running.reload();
     testkit::wait::until("the new log", || running.log("error.log").contains("reloaded in").then_some(()));
 }
+
+/// What an end of a WebSocket's handshake needs from a handler.
+const ACCEPTED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+
+const HANDSHAKE: &str = "GET /ID HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+/// Clients that wait at a handler: long polls and WebSockets in turn, with the ids of their connections.
+fn crowd(running: &Running, peer: &Peer, name: &str, count: usize) -> Vec<(Client, u64)> {
+    (0..count)
+        .map(|number| {
+            let mut client = running.connect();
+            if number % 2 == 0 {
+                client.send(get(&format!("/{name}")));
+                return (client, peer.request().id);
+            }
+            client.send(HANDSHAKE.replace("ID", name));
+            let id = peer.request().id;
+            peer.reply(&[id], ACCEPTED);
+            client.take(ACCEPTED.len());
+            (client, id)
+        })
+        .collect()
+}
+
+/// Checks that each client still gets what a handler sends, and answers if it is a WebSocket.
+fn all_live(crowd: &mut [(Client, u64)], peer: &Peer) {
+    for (number, (client, id)) in crowd.iter_mut().enumerate() {
+        if number % 2 == 0 {
+            peer.answer(&[*id], "late");
+            assert_eq!(client.answer().text(), "late");
+        } else {
+            peer.reply(&[*id], b"\x81\x02up");
+            assert_eq!(client.take(4), b"\x81\x02up");
+            client.send(b"\x81\x82\0\0\0\0hi");
+            let message = peer.request();
+            assert_eq!((message.id, &message.body[..]), (*id, &b"hi"[..]));
+        }
+    }
+}
+
+#[test]
+fn only_the_connections_of_a_removed_handler_are_closed() {
+    let routed = |name: &str| route(&format!("/{name}"), Target::Handler(handler(name)));
+    let mut site = Site::new().setting("upload.temp_store", "run/upload.XXXXXX");
+    site.server().hosts[0].routes = ["kept", "moved", "gone"].map(routed).into();
+    let mut running = site.start();
+    let peers = ["kept", "moved", "gone"].map(|name| Peer::connect(running.site.path(), name));
+    let crowd_of = |number: usize, name| crowd(&running, &peers[number], name, 700);
+    let [mut kept, mut moved, mut gone] = [crowd_of(0, "kept"), crowd_of(1, "moved"), crowd_of(2, "gone")];
+    let mut uploading = running.connect();
+    uploading.send("POST /kept HTTP/1.1\r\nHost: x\r\nContent-Length: 30000\r\n\r\n");
+    peers[0].request();
+
+    running.change(|config| {
+        let routes = &mut config.servers[0].hosts[0].routes;
+        routes.truncate(1);
+        let moved = mongrel2::config::Handler { send_ident: handler("moved").send_ident, ..handler("moved-on") };
+        routes.push(route("/moved", Target::Handler(moved)));
+        routes.push(route("/added", files()));
+    });
+
+    for (number, (client, _)) in gone.iter_mut().enumerate() {
+        if number % 2 == 0 {
+            assert_eq!(client.answer().status, 503);
+        } else {
+            assert_eq!(client.take(4), b"\x88\x02\x03\xe9", "a WebSocket is told that the server goes away (1001)");
+        }
+        assert!(client.is_closed());
+    }
+    let mut told: Vec<u64> =
+        gone.iter().map(|_| peers[2].request()).inspect(|n| assert!(n.is_disconnect())).map(|n| n.id).collect();
+    let mut ids: Vec<u64> = gone.iter().map(|(_, id)| *id).collect();
+    ids.sort_unstable();
+    told.sort_unstable();
+    assert!(told == ids, "each of the removed handler's connections is told of once");
+    all_live(&mut kept, &peers[0]);
+    all_live(&mut moved, &Peer::connect(running.site.path(), "moved-on"));
+    uploading.send("x".repeat(30000));
+    let done = peers[0].request();
+    assert!(done.header("x-mongrel2-upload-done").is_some());
+    peers[0].answer(&[done.id], "thanks");
+    assert_eq!(uploading.answer().text(), "thanks");
+}

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use mongrel2::config::Protocol;
-use mongrel2::wire::request::{self, Envelope, Headers};
+use mongrel2::wire::request::{self, Envelope, Headers, Prepared};
 
 pub(crate) use inlet::Inlet;
 pub(crate) use outlet::Outlet;
@@ -40,6 +40,15 @@ pub(crate) struct Dispatch {
     outlet: Arc<Outlet>,
 }
 
+/// A message of a connection that isn't a request of HTTP.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Message<'a> {
+    /// Of a WebSocket.
+    Frame { path: &'a [u8], headers: &'a Prepared, first: u8, body: &'a [u8] },
+    /// Of a JSON or XML socket.
+    Socket { path: &'a [u8], client: &'a [(&'a [u8], &'a [u8])], server: &'a [(&'a str, &'a [u8])], body: &'a [u8] },
+}
+
 /// The queue to the handler is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Busy;
@@ -51,6 +60,26 @@ impl Dispatch {
     /// No handler has taken messages for so long that `limits.handler_queue` of them wait.
     pub(crate) fn request(&self, id: u64, path: &[u8], headers: Headers<'_>, body: &[u8]) -> Result<(), Busy> {
         self.outlet.request(id, request::render(self.protocol, &self.envelope(id, path), headers, body))
+    }
+
+    /// Queues a message of connection `id`.
+    ///
+    /// # Errors
+    /// Those of [`request`](Self::request).
+    pub(crate) fn message(&self, id: u64, message: &Message<'_>) -> Result<(), Busy> {
+        let rendered = match *message {
+            Message::Frame { path, headers, first, body } => headers.render(&self.envelope(id, path), first, body),
+            Message::Socket { path, client, server, body } => {
+                let headers = Headers { client, server };
+                request::render(self.protocol, &self.envelope(id, path), headers, body)
+            }
+        };
+        self.outlet.request(id, rendered)
+    }
+
+    /// Renders the headers of messages to come.
+    pub(crate) fn prepare(&self, path: &[u8], headers: Headers<'_>) -> Prepared {
+        Prepared::new(self.protocol, path, headers)
     }
 
     /// Queues a further piece of a request's body.
