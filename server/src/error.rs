@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use mongrel2::config::store::StoreError;
 use thiserror::Error;
 
+use crate::control::PortError;
 use crate::pidfile::PidFileError;
 use crate::target::handler::SocketError;
 
@@ -41,6 +42,8 @@ pub(crate) enum StartError {
     Listen(SocketAddr, io::Error),
     #[error(transparent)]
     Socket(#[from] SocketError),
+    #[error(transparent)]
+    Control(#[from] PortError),
     #[error("cannot prepare ZeroMQ: {0}")]
     Zeromq(#[from] zmq::Error),
     #[error("the system refuses: {0}")]
@@ -95,6 +98,7 @@ impl StartError {
             Self::Socket(error) if error.error == zmq::Error::EADDRINUSE => {
                 Some("another program has this address; see who: ss -ltnp".into())
             }
+            Self::Control(error) => error.hint(),
             _ => None,
         }
     }

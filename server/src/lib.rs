@@ -4,6 +4,7 @@
 //! target → `target` answers → `connection` writes → `log`.
 //!
 //! * `run`: the main thread, with `signal`; `start`: from the command line to a server with everything open.
+//! * `control`: the control port, where operators ask and command.
 //! * `daemon`: into the background; `privilege`: out of root's rights.  `error`: why there is no start.
 //! * `worker`: one thread per core, each with its own connections.  Workers share nothing that changes.
 //! * `site`: what a reload replaces; never changed, only replaced.
@@ -12,6 +13,7 @@
 
 mod addresses;
 mod connection;
+mod control;
 mod daemon;
 mod error;
 mod listen;

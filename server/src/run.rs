@@ -1,21 +1,29 @@
-//! The main thread of a running server: it waits for what the operator wants.
+//! The main thread of a running server: it waits for what the operator wants, by signals and at the control port.
 
+mod commands;
+
+use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use mongrel2::config::{Checked, Server};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use crate::control::{About, Control, Port};
 use crate::daemon::Caller;
 use crate::error::StartError;
 use crate::listen;
 use crate::log;
 use crate::signal::{Event, Signals};
 use crate::site::Site;
-use crate::start::{Command, Plan, Started, log_paths, start};
+use crate::start::{Command, Loaded, Plan, Started, log_paths, start};
+use crate::target::handler::Sockets;
 use crate::worker::{Mail, Thread};
+
+/// How long libzmq may take to let go of an address that the control port had before.
+const REBIND: Duration = Duration::from_secs(1);
 
 /// Starts, and serves until a signal says to stop.
 ///
@@ -27,17 +35,18 @@ use crate::worker::{Mail, Thread};
 pub(crate) fn run(plan: Plan, caller: &mut Caller) -> Result<(), StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let mut signals = runtime.block_on(async { Signals::listen() })?;
-    let Started { command, checked, sockets, workers, log, pid_file } = start(plan, caller.is_terminal())?;
+    let started = start(plan, caller.is_terminal())?;
+    let Started { command, checked, generation, sockets, control, workers, log, pid_file } = started;
+    let control = runtime.block_on(async { Control::new(control) })?;
     if !caller.is_terminal() {
         log.detach();
     }
     caller.serving()?;
-    let mut running = Running { command, checked, sockets, workers, log };
-    runtime.block_on(async {
-        running.until_stopped(&mut signals).await;
-        running.drain(&mut signals).await;
-    });
-    let Running { sockets, workers, log, .. } = running;
+    let about = About { generation, started: SystemTime::now(), workers: workers.len() };
+    let mut running = Running { command, checked, sockets, control, workers, log, about, is_stopping: false };
+    runtime.block_on(running.serve_all(&mut signals));
+    let Running { sockets, control, workers, log, .. } = running;
+    drop(control);
     workers.into_iter().for_each(Thread::join);
     // Waits for the last messages to handlers.
     drop(sockets);
@@ -50,24 +59,75 @@ pub(crate) fn run(plan: Plan, caller: &mut Caller) -> Result<(), StartError> {
 struct Running {
     command: Command,
     checked: Checked,
-    sockets: crate::target::handler::Sockets,
+    sockets: Sockets,
+    control: Control,
     workers: Vec<Thread>,
     log: log::Writer,
+    about: About,
+    is_stopping: bool,
+}
+
+/// What an operator wants of the main thread, by a signal or at the control port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    Reload,
+    Reopen,
+    End(End),
+}
+
+/// How the server is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// When the answers in progress are complete.
+    Drained,
+    /// At once.
+    Cut,
+}
+
+impl From<Event> for Wish {
+    fn from(event: Event) -> Self {
+        match event {
+            Event::Reload => Self::Reload,
+            Event::Reopen => Self::Reopen,
+            Event::Stop => Self::End(End::Drained),
+        }
+    }
 }
 
 impl Running {
-    async fn until_stopped(&mut self, signals: &mut Signals) {
+    async fn serve_all(&mut self, signals: &mut Signals) {
+        let end = self.until_stopped(signals).await;
+        tracing::info!("stopping");
+        if end == End::Drained {
+            self.drain(signals).await;
+        }
+        self.cut().await;
+    }
+
+    /// Serves signals and the control port; gives how the server is to end.
+    async fn until_stopped(&mut self, signals: &mut Signals) -> End {
         loop {
-            match signals.next().await {
-                Event::Stop => return,
-                Event::Reopen => self.reopen(&self.server().clone()),
-                Event::Reload => {
-                    let began = Instant::now();
-                    match self.reload().await {
-                        Ok(()) => tracing::info!("reloaded in {:.1} ms", began.elapsed().as_secs_f64() * 1000.0),
-                        Err(error) => tracing::error!("cannot reload, the old configuration goes on: {error}"),
-                    }
+            match self.next(signals).await {
+                Wish::End(end) => return end,
+                Wish::Reopen => self.reopen(&self.server().clone()),
+                Wish::Reload => {
+                    // What came of it is in the log.
+                    let _ = self.reload().await;
+                    self.control.settle();
                 }
+            }
+        }
+    }
+
+    /// The next wish of a signal, or of a request that has got its answer.
+    async fn next(&mut self, signals: &mut Signals) -> Wish {
+        loop {
+            let request = tokio::select! {
+                event = signals.next() => return Wish::from(event),
+                request = self.control.request() => request,
+            };
+            if let Some(end) = self.serve(&request).await {
+                return Wish::End(end);
             }
         }
     }
@@ -82,13 +142,28 @@ impl Running {
         }
     }
 
-    /// Takes the configuration anew: builds all of it, then swaps.
-    async fn reload(&mut self) -> Result<(), StartError> {
-        let (checked, notes) = self.command.load(Some(Path::new(".")))?;
+    /// Takes the configuration anew, or leaves everything as it is; says so in the log.
+    async fn reload(&mut self) -> Result<i64, StartError> {
+        let began = Instant::now();
+        match self.replace().await {
+            Ok(generation) => {
+                self.about.generation = generation;
+                let took = began.elapsed().as_secs_f64() * 1000.0;
+                tracing::info!("reloaded in {took:.1} ms, generation {generation}");
+                Ok(generation)
+            }
+            Err(error) => {
+                tracing::error!("cannot reload, the old configuration goes on: {error}");
+                Err(error)
+            }
+        }
+    }
+
+    /// Builds everything that the configuration says now, then swaps; gives its generation.
+    async fn replace(&mut self) -> Result<i64, StartError> {
+        let Loaded { checked, generation, notes } = self.command.load(Some(Path::new(".")))?;
         let server = checked.server(&self.command.uuid).expect("load found it").clone();
-        let built = Site::build(&checked, &server, &mut self.sockets);
-        let site = Arc::new(built.inspect_err(|_| self.sockets.drop_fresh())?);
-        let listeners = self.listeners(&server).inspect_err(|_| self.sockets.drop_fresh())?;
+        let (site, listeners) = self.build(&checked, &server).inspect_err(|_| self.sockets.drop_fresh())?;
         notes.iter().for_each(|note| tracing::warn!("{note}"));
         self.warn_of_restart(&checked, &server);
         self.reopen(&server);
@@ -97,16 +172,28 @@ impl Running {
             worker.post(Mail::Socket(Box::new(socket))).await;
         }
         site.activate();
-        self.serve(&site).await;
+        self.swap(&site).await;
         for (worker, listener) in self.workers.iter().zip(listeners) {
             worker.post(Mail::Listen(listener)).await;
         }
         self.checked = checked;
-        Ok(())
+        Ok(generation)
+    }
+
+    /// Everything that can fail.
+    fn build(&mut self, checked: &Checked, server: &Server) -> Result<(Arc<Site>, Vec<TcpListener>), StartError> {
+        let site = Site::build(checked, server, &mut self.sockets)?;
+        let listeners = self.listeners(server)?;
+        let spec = checked.control_port(server);
+        // One that has been closed stays so.
+        if self.control.spec().is_some_and(|old| old != spec) {
+            self.control.prepare(Port::bind(&self.sockets, spec, REBIND)?)?;
+        }
+        Ok((Arc::new(site), listeners))
     }
 
     /// New listeners if the address is another one.
-    fn listeners(&self, server: &Server) -> Result<Vec<std::net::TcpListener>, StartError> {
+    fn listeners(&self, server: &Server) -> Result<Vec<TcpListener>, StartError> {
         let address = server.address();
         if address == self.server().address() {
             return Ok(Vec::new());
@@ -115,7 +202,7 @@ impl Running {
     }
 
     /// Gives all workers the new site, and waits until each has it.
-    async fn serve(&self, site: &Arc<Site>) {
+    async fn swap(&self, site: &Arc<Site>) {
         let mut answers = Vec::new();
         for worker in &self.workers {
             let (done, answer) = oneshot::channel();
@@ -146,10 +233,10 @@ impl Running {
         }
     }
 
-    /// Accepts nothing more and gives answers in progress `server.drain_timeout`, or until the next signal to
-    /// stop.
-    async fn drain(&self, signals: &mut Signals) {
-        tracing::info!("stopping");
+    /// Accepts nothing more and gives answers in progress `server.drain_timeout`, or until somebody wants the end once
+    /// more.
+    async fn drain(&mut self, signals: &mut Signals) {
+        self.is_stopping = true;
         let mut answers = Vec::new();
         for worker in &self.workers {
             let (done, answer) = oneshot::channel();
@@ -161,11 +248,15 @@ impl Running {
                 let _ = answer.await;
             }
         };
+        let patience = self.checked.settings().drain_timeout;
         tokio::select! {
-            _ = timeout(self.checked.settings().drain_timeout, all) => {}
-            () = next_stop(signals) => {}
+            _ = timeout(patience, all) => {}
+            () = self.until_stopped_again(signals) => {}
         }
-        self.cut().await;
+    }
+
+    async fn until_stopped_again(&mut self, signals: &mut Signals) {
+        while !matches!(self.next(signals).await, Wish::End(_)) {}
     }
 
     /// Closes what is left.
@@ -180,8 +271,4 @@ impl Running {
             tracing::warn!("{count} connections were closed in the middle of a request or its answer");
         }
     }
-}
-
-async fn next_stop(signals: &mut Signals) {
-    while signals.next().await != Event::Stop {}
 }

@@ -7,11 +7,13 @@ use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use mongrel2::config::paths::inside_chroot;
 use mongrel2::config::{Checked, Database, Server, Severity, Target, check};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::control::{self, Port};
 use crate::error::StartError;
 use crate::listen;
 use crate::log::{self, Writer};
@@ -32,12 +34,19 @@ pub(crate) struct Command {
     pub(crate) uuid: String,
 }
 
+/// A configuration that has been read.
+pub(crate) struct Loaded {
+    pub(crate) checked: Checked,
+    /// The number of its generation.
+    pub(crate) generation: i64,
+    /// What is worth saying about it.
+    pub(crate) notes: Vec<String>,
+}
+
 /// A server that is about to be started.
 pub(crate) struct Plan {
     command: Command,
-    checked: Checked,
-    /// What is worth saying about the configuration.
-    notes: Vec<String>,
+    loaded: Loaded,
     /// What root has to give up.
     privilege: Option<Privilege>,
     /// How many.
@@ -48,7 +57,9 @@ pub(crate) struct Plan {
 pub(crate) struct Started {
     pub(crate) command: Command,
     pub(crate) checked: Checked,
+    pub(crate) generation: i64,
     pub(crate) sockets: Sockets,
+    pub(crate) control: Port,
     pub(crate) workers: Vec<worker::Thread>,
     pub(crate) log: Writer,
     pub(crate) pid_file: PidFile,
@@ -73,10 +84,10 @@ impl Command {
     ///
     /// # Errors
     /// It can't be read, isn't sound, or has no such server.
-    pub(crate) fn load(&self, root: Option<&Path>) -> Result<(Checked, Vec<String>), StartError> {
+    pub(crate) fn load(&self, root: Option<&Path>) -> Result<Loaded, StartError> {
         let database = Database::open_to_read(&self.database);
-        let config = database.and_then(|database| database.load());
-        let config = config.map_err(|error| StartError::Store(self.database.clone(), error))?;
+        let numbered = database.and_then(|database| database.load_numbered());
+        let (generation, config) = numbered.map_err(|error| StartError::Store(self.database.clone(), error))?;
         let (checked, problems) = check(config.clone()).map_err(|problems| {
             let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
             StartError::Unsound(errors.map(|problem| problem.describe(&config)).collect())
@@ -88,7 +99,10 @@ impl Command {
                 let message = format!("a Dir of server `{}` would publish the database itself", server.label());
                 Err(StartError::Unsound(vec![message]))
             }
-            Some(_) => Ok((checked, problems.iter().map(|problem| problem.describe(&config)).collect())),
+            Some(_) => {
+                let notes = problems.iter().map(|problem| problem.describe(&config)).collect();
+                Ok(Loaded { checked, generation, notes })
+            }
         }
     }
 
@@ -117,26 +131,26 @@ pub(crate) fn log_paths(server: &Server) -> log::Paths {
 /// # Errors
 /// What is wrong with the configuration, or with the chroot.
 pub(crate) fn plan(mut command: Command) -> Result<Plan, StartError> {
-    let (checked, notes) = command.load(None)?;
-    let server = checked.server(&command.uuid).expect("load found it");
+    let loaded = command.load(None)?;
+    let server = loaded.checked.server(&command.uuid).expect("load found it");
     let chroot = PathBuf::from(&server.chroot);
     let privilege = Privilege::held(&chroot).map_err(|error| StartError::Chroot(chroot.clone(), error))?;
     if let Some(privilege) = &privilege {
         let outside = || StartError::Outside { database: command.database.clone(), chroot };
         command.database = privilege.inside(&command.database).ok_or_else(outside)?;
     }
-    let workers = match checked.settings().workers {
+    let workers = match loaded.checked.settings().workers {
         // The answer lies in /proc, which a chroot doesn't have.
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         workers => workers,
     };
-    Ok(Plan { command, checked, notes, privilege, workers })
+    Ok(Plan { command, loaded, privilege, workers })
 }
 
 impl Plan {
     /// Whether the server is to go on in the background.
     pub(crate) fn daemonizes(&self) -> bool {
-        self.privilege.is_some() && self.checked.settings().daemonize
+        self.privilege.is_some() && self.loaded.checked.settings().daemonize
     }
 }
 
@@ -145,7 +159,7 @@ impl Plan {
 /// # Errors
 /// Whatever can't be opened.
 pub(crate) fn start(plan: Plan, foreground: bool) -> Result<Started, StartError> {
-    let Plan { command, checked, mut notes, privilege, workers } = plan;
+    let Plan { command, loaded: Loaded { checked, generation, mut notes }, privilege, workers } = plan;
     let server = checked.server(&command.uuid).expect("load found it");
     enter(server, privilege.as_ref())?;
     let pid_file = PidFile::create(&inside_chroot(&server.pid_file))?;
@@ -154,8 +168,9 @@ pub(crate) fn start(plan: Plan, foreground: bool) -> Result<Started, StartError>
     let listeners = listen::bind(address, workers).map_err(|error| StartError::Listen(address, error))?;
     let mut sockets = Sockets::new(checked.settings())?;
     let site = Arc::new(Site::build(&checked, server, &mut sockets)?);
+    let control = Port::bind(&sockets, checked.control_port(server), Duration::ZERO)?;
     if let Some(privilege) = &privilege {
-        notes.extend(give_up(privilege, server, &command)?);
+        notes.extend(give_up(privilege, &checked, server, &command)?);
     }
     let log = Writer::start(files)?;
     log::set_level(server.error_log_level);
@@ -166,7 +181,7 @@ pub(crate) fn start(plan: Plan, foreground: bool) -> Result<Started, StartError>
     let workers = start_workers(&site, listeners, &options, &mut sockets, &log)?;
     let (label, count) = (server.label(), workers.len());
     tracing::info!("{label} listens on {address} with {count} workers, process {}", std::process::id());
-    Ok(Started { command, checked, sockets, workers, log, pid_file })
+    Ok(Started { command, checked, generation, sockets, control, workers, log, pid_file })
 }
 
 fn enter(server: &Server, privilege: Option<&Privilege>) -> Result<(), StartError> {
@@ -178,9 +193,15 @@ fn enter(server: &Server, privilege: Option<&Privilege>) -> Result<(), StartErro
 }
 
 /// Goes on as the chroot's owner; gives what the operator should know about that.
-fn give_up(privilege: &Privilege, server: &Server, command: &Command) -> Result<Vec<String>, StartError> {
+fn give_up(
+    privilege: &Privilege,
+    checked: &Checked,
+    server: &Server,
+    command: &Command,
+) -> Result<Vec<String>, StartError> {
     let files = [&server.pid_file, &server.access_log, &server.error_log].map(|path| inside_chroot(path));
-    for path in files.iter().cloned().chain(ipc_files(server)) {
+    let control = control::file(checked.control_port(server));
+    for path in files.iter().cloned().chain(ipc_files(server)).chain(control) {
         privilege.hand_over(&path).map_err(StartError::Privilege)?;
     }
     privilege.give_up().map_err(StartError::Privilege)?;

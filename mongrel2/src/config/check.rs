@@ -37,6 +37,11 @@ impl Checked {
         self.config.servers.iter().find(|server| server.uuid == uuid)
     }
 
+    /// The ZeroMQ address of a server's control port.
+    pub fn control_port<'a>(&'a self, server: &'a Server) -> &'a str {
+        server.control_port_or(&self.settings.control_port)
+    }
+
     /// Gives the tree back.
     pub fn into_config(self) -> Config {
         self.config
@@ -44,6 +49,11 @@ impl Checked {
 }
 
 impl Server {
+    /// The ZeroMQ address of the control port; `setting` is the one of those that name none.
+    pub fn control_port_or<'a>(&'a self, setting: &'a str) -> &'a str {
+        if self.control_port.is_empty() { setting } else { &self.control_port }
+    }
+
     /// Where to listen.
     ///
     /// # Panics

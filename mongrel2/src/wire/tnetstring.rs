@@ -62,6 +62,13 @@ impl From<&str> for Value {
     }
 }
 
+impl From<u64> for Value {
+    /// A number that is too large for an [`Integer`](Self::Integer) becomes the largest one.
+    fn from(number: u64) -> Self {
+        Self::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
 /// Appends a value.
 pub fn render(out: &mut Vec<u8>, value: &Value) {
     match value {

@@ -45,7 +45,7 @@ use tokio::net::TcpStream;
 pub(crate) use line::Line;
 pub(crate) use message::encode;
 pub(crate) use serving::Serving;
-pub(crate) use vitals::{Identity, Phase, Vitals};
+pub(crate) use vitals::{Identity, Observed, Phase, Vitals};
 
 use self::ask::Route;
 use self::duplex::Duplex;

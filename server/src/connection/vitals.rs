@@ -42,6 +42,29 @@ pub(crate) enum Kind {
 /// The number of no route.
 pub(crate) const NO_ROUTE: u32 = u32::MAX;
 
+impl Phase {
+    /// Its name in the column `state` of `status net`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Reading => "reading",
+            Self::Waiting => "waiting",
+            Self::Writing => "writing",
+        }
+    }
+}
+
+impl Kind {
+    /// Its number in the column `type` of `status net`.
+    pub(crate) fn number(self) -> i64 {
+        match self {
+            Self::Http => 1,
+            Self::Json | Self::Xml => 2,
+            Self::WebSocket => 4,
+        }
+    }
+}
+
 /// Whose connection it is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Identity {
@@ -70,6 +93,23 @@ impl Moment {
     fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::from(self.0.saturating_sub(earlier.0)) * 100)
     }
+}
+
+/// How a connection is doing; times are seconds ago.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Observed {
+    pub(crate) kind: Kind,
+    pub(crate) phase: Phase,
+    /// Since the connection was accepted.
+    pub(crate) age: u64,
+    /// Since the last sign of life; the age of one that speaks HTTP, where there are no pings.
+    pub(crate) last_ping: u64,
+    /// 0 if nothing has come yet.
+    pub(crate) last_read: u64,
+    /// 0 if nothing has gone yet.
+    pub(crate) last_write: u64,
+    pub(crate) bytes_read: u64,
+    pub(crate) bytes_written: u64,
 }
 
 /// A client's address in little space.
@@ -101,7 +141,6 @@ struct Traffic {
 
 /// The measurements of one connection.
 #[derive(Debug)]
-#[expect(dead_code, reason = "the control port, which tells of them, comes next")]
 pub(crate) struct Vitals {
     pub(crate) id: u64,
     pub(crate) fd: i32,
@@ -128,6 +167,11 @@ impl Traffic {
     fn add(&self, bytes: usize) {
         self.bytes.set(self.bytes.get() + bytes as u64);
         self.unnoted.set(true);
+    }
+
+    /// How many seconds ago bytes have moved, or 0 if none have.
+    fn ago(&self, now: Moment) -> u64 {
+        if self.bytes.get() == 0 { 0 } else { now.since(self.last.get()).as_secs() }
     }
 
     /// Whether bytes have moved since the last call.
@@ -212,6 +256,29 @@ impl Vitals {
         let read = self.read.note(now);
         if self.written.note(now) || read {
             self.moved.set(now);
+        }
+    }
+
+    /// Whose connection it is.
+    pub(crate) fn identity(&self) -> Identity {
+        Identity { id: self.id, fd: self.fd, peer: self.peer() }
+    }
+
+    /// How the connection is doing.
+    pub(crate) fn observe(&self, now: Instant) -> Observed {
+        let now = Moment::of(now);
+        self.note(now);
+        let kind = self.kind.get();
+        let ping = if kind == Kind::Http { self.opened } else { self.moved.get() };
+        Observed {
+            kind,
+            phase: self.phase.get(),
+            age: now.since(self.opened).as_secs(),
+            last_ping: now.since(ping).as_secs(),
+            last_read: self.read.ago(now),
+            last_write: self.written.ago(now),
+            bytes_read: self.read.bytes.get(),
+            bytes_written: self.written.bytes.get(),
         }
     }
 
@@ -317,6 +384,30 @@ mod tests {
         assert_eq!(vitals.written.last.get(), Moment::of(start + Duration::from_secs(300)));
         assert_eq!(vitals.read.last.get(), Moment::of(start));
         assert_eq!(vitals.fatal(start + Duration::from_secs(421), &settings), Some(Phase::Waiting));
+    }
+
+    #[test]
+    fn what_is_observed() {
+        let start = Instant::now() + Duration::from_secs(1);
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let vitals = vitals(start);
+        let nothing = Observed {
+            kind: Kind::Http,
+            phase: Phase::Idle,
+            age: 3,
+            last_ping: 3,
+            last_read: 0,
+            last_write: 0,
+            bytes_read: 0,
+            bytes_written: 0,
+        };
+        assert_eq!(vitals.observe(at(3)), nothing);
+        vitals.read(39);
+        vitals.begin(Phase::Waiting, Moment::of(at(4)));
+        let waiting = Observed { phase: Phase::Waiting, age: 9, last_ping: 9, last_read: 5, bytes_read: 39, ..nothing };
+        assert_eq!(vitals.observe(at(9)), waiting);
+        vitals.kind.set(Kind::Json);
+        assert_eq!(vitals.observe(at(9)), Observed { kind: Kind::Json, last_ping: 5, ..waiting });
     }
 
     #[test]

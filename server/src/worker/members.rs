@@ -18,8 +18,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// A connection as its worker sees it.
 #[derive(Debug)]
 pub(super) struct Member {
-    vitals: Rc<Vitals>,
-    task: AbortHandle,
+    pub(super) vitals: Rc<Vitals>,
+    pub(super) task: AbortHandle,
 }
 
 impl Worker {
@@ -60,7 +60,7 @@ impl Worker {
     }
 
     /// This worker's share of `limits.connections`.
-    fn share(&self) -> usize {
+    pub(super) fn share(&self) -> usize {
         match self.site.borrow().settings.connections {
             0 => self.descriptors,
             limit => limit.div_ceil(self.peers.len()),

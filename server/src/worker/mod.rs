@@ -5,6 +5,7 @@
 
 mod deliver;
 mod members;
+mod report;
 mod thread;
 
 use std::cell::{Cell, RefCell};
@@ -16,6 +17,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use mongrel2::config::AccessLogFormat;
+use mongrel2::wire::control::Selector;
 use rustc_hash::FxHashMap;
 use slab::Slab;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -32,6 +34,7 @@ use self::members::Member;
 use self::thread::Seed;
 
 pub(crate) use self::deliver::{Control, Delivery};
+pub(crate) use self::report::{Activity, Seen};
 pub(crate) use self::thread::{Options, Thread, start};
 
 /// For how long access lines are collected.
@@ -57,6 +60,12 @@ pub(crate) enum Mail {
     Unanswered(u64),
     /// Accept nothing more, close what is idle, and say when the last connection is gone.
     Drain(oneshot::Sender<()>),
+    /// Tell of your connections.
+    Net(oneshot::Sender<Vec<Seen>>),
+    /// Tell how you are.
+    Activity(oneshot::Sender<Activity>),
+    /// Close these connections, and say how many there were.
+    Kill(Selector, oneshot::Sender<usize>),
     /// Tell handlers of the connections that are left, and say how many there are.
     Cut(oneshot::Sender<usize>),
 }
@@ -161,6 +170,10 @@ impl Worker {
                     accepting.abort();
                     tokio::task::spawn_local(Rc::clone(&self).drain(done));
                 }
+                // Whoever asked may have given up.
+                Mail::Net(told) => drop(told.send(self.net())),
+                Mail::Activity(told) => drop(told.send(self.activity())),
+                Mail::Kill(selector, done) => drop(done.send(self.kill(&selector))),
                 Mail::Cut(done) => {
                     self.lines.take().values().for_each(|line| line.tell_gone());
                     let _ = done.send(self.members.borrow().len());

@@ -30,6 +30,16 @@ impl Thread {
         let _ = self.mailbox.send(mail).await;
     }
 
+    /// A way to the worker beside this one.
+    pub(crate) fn mailbox(&self) -> Mailbox {
+        self.mailbox.clone()
+    }
+
+    /// How many messages wait for the worker.
+    pub(crate) fn waiting(&self) -> usize {
+        self.mailbox.max_capacity() - self.mailbox.capacity()
+    }
+
     /// Gives the worker a handler socket, before anything else uses its mailbox.
     pub(crate) fn run(&self, socket: Socket) {
         if self.mailbox.blocking_send(Mail::Socket(Box::new(socket))).is_err() {

@@ -74,6 +74,7 @@ fn free() -> [u16; 2] {
 fn nothing_but_hosts(name: &str, uuid: &str, port: u16) -> Server {
     let mut server = server(name, uuid, port);
     server.hosts.iter_mut().for_each(|host| host.routes.clear());
+    server.control_port = format!("ipc://run/{name}.control");
     server
 }
 

@@ -7,7 +7,7 @@ use std::path::Path as FilePath;
 use super::{Place, Problem, Severity};
 use crate::config::closest;
 use crate::config::paths::inside_chroot;
-use crate::config::settings::{self, Kind};
+use crate::config::settings::{self, Kind, Settings};
 use crate::config::spec::spec_fault;
 use crate::config::tree::{Config, Dir, Handler, Host, Proxy, Redirect, Route, Server, Target};
 use crate::redirect::{Location, STATUSES};
@@ -48,6 +48,7 @@ impl Checker {
                 *self.error(&Place::Server(s), "uuid", message) = Some("make a new one with `m2sh uuid`".into());
             }
         }
+        self.control_ports(config);
         for (name, value) in &config.settings {
             self.setting(name, value);
         }
@@ -88,6 +89,28 @@ impl Checker {
         }
         self.addresses(s, server);
         self.targets(s, server);
+    }
+
+    /// Two servers at the same control port can't run at the same time.
+    fn control_ports(&mut self, config: &Config) {
+        let setting = Settings::new(&config.settings).control_port;
+        let mut seen = BTreeMap::new();
+        for (s, server) in config.servers.iter().enumerate() {
+            let spec = server.control_port_or(&setting);
+            let place = match spec.strip_prefix("ipc://") {
+                Some(path) => server.under_chroot(path),
+                None => spec.into(),
+            };
+            // A server that is there twice is told of elsewhere.
+            if let Some(first) = seen.insert(place, server).filter(|first| first.uuid != server.uuid) {
+                let first = first.label();
+                let message = format!(
+                    "it has the control port of server `{first}`, `{spec}`: only one of them can run at a time"
+                );
+                let hint = format!("control_port: \"ipc://run/{}.control\"", server.label());
+                *self.report(Severity::Note, &Place::Server(s), "control_port", message) = Some(hint);
+            }
+        }
     }
 
     fn uuid(&mut self, place: &Place, uuid: &str) {

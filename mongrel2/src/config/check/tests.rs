@@ -226,6 +226,27 @@ fn settings_and_mimetypes() {
 }
 
 #[test]
+fn a_control_port_is_one_servers() {
+    let notes = |chroot: &str, first: &str, second: &str| {
+        let mut config = sound();
+        let mut other = config.servers[0].clone();
+        (other.uuid, other.name, other.chroot) = ("other".into(), "other".into(), chroot.into());
+        config.servers[0].control_port = first.into();
+        other.control_port = second.into();
+        config.servers.push(other);
+        let (_, problems) = check(config).unwrap();
+        problems.into_iter().map(|problem| (problem.severity, problem.place, problem.field)).collect::<Vec<_>>()
+    };
+    let note = vec![(Severity::Note, Place::Server(1), "control_port")];
+    let chroot = sound().servers[0].chroot.clone();
+    assert_eq!(notes(&chroot, "", ""), note);
+    assert_eq!(notes(&chroot, "ipc://run/control", "ipc:///run/control"), note);
+    assert_eq!(notes("/other", "tcp://127.0.0.1:5000", "tcp://127.0.0.1:5000"), note);
+    assert_eq!(notes("/other", "", ""), []);
+    assert_eq!(notes(&chroot, "", "ipc://run/other.control"), []);
+}
+
+#[test]
 fn a_word_that_is_almost_one() {
     let mut config = sound();
     config.settings.insert("access_log.format".into(), "combine".into());

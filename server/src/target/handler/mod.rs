@@ -17,7 +17,7 @@ use mongrel2::wire::request::{self, Envelope, Headers, Prepared};
 
 pub(crate) use inlet::Inlet;
 pub(crate) use outlet::Outlet;
-pub(crate) use sockets::{Socket, SocketError, Sockets};
+pub(crate) use sockets::{Pollable, Socket, SocketError, Sockets, address};
 
 /// The target of a route.
 #[derive(Debug)]

@@ -6,6 +6,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
@@ -24,6 +25,8 @@ const REMEMBERED: usize = 16 * 1024;
 #[derive(Debug)]
 pub(crate) struct Outlet {
     queue: mpsc::Sender<Parcel>,
+    /// How many messages the task has taken from the queue and not sent yet.
+    taken: Arc<AtomicUsize>,
 }
 
 #[derive(Debug)]
@@ -47,7 +50,13 @@ impl Outlet {
     /// Makes an outlet whose queue holds that many messages, and the task that sends them.
     pub(super) fn new(sender: Unwatched, queue: usize) -> (Self, Sending) {
         let (queue, parcels) = mpsc::channel(queue);
-        (Self { queue }, Sending { sender, parcels })
+        let taken = Arc::<AtomicUsize>::default();
+        (Self { queue, taken: Arc::clone(&taken) }, Sending { sender, parcels, taken })
+    }
+
+    /// How many messages wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity() + self.taken.load(Ordering::Relaxed)
     }
 
     /// Waits until there is room in the queue.
@@ -80,11 +89,12 @@ impl Outlet {
 pub(crate) struct Sending {
     sender: Unwatched,
     parcels: mpsc::Receiver<Parcel>,
+    taken: Arc<AtomicUsize>,
 }
 
 impl Sending {
     pub(super) async fn run(self, worker: Rc<Worker>) {
-        let Self { sender, mut parcels } = self;
+        let Self { sender, mut parcels, taken } = self;
         let mut sender = match sender.watch() {
             Ok(sender) => sender,
             Err(error) => return tracing::error!("cannot watch a handler socket: {error}"),
@@ -94,13 +104,16 @@ impl Sending {
         let sending = async {
             while parcels.recv_many(&mut batch, BATCH).await > 0 {
                 let wait = worker.site().settings.handler_wait;
-                for parcel in batch.drain(..).filter(|parcel| told.is_news(parcel)) {
+                let left = (1..=batch.len()).rev();
+                for (parcel, left) in batch.drain(..).zip(left).filter(|(parcel, _)| told.is_news(parcel)) {
+                    taken.store(left, Ordering::Relaxed);
                     let Parcel { id, kind, message } = parcel;
                     let since = if let Kind::Request(since) = kind { since } else { Instant::now() };
                     if !send(&mut sender, message, since + wait).await && matches!(kind, Kind::Request(_)) {
                         worker.unanswered(id).await;
                     }
                 }
+                taken.store(0, Ordering::Relaxed);
             }
         };
         tokio::select! {

@@ -130,6 +130,23 @@ impl Sockets {
         }
     }
 
+    /// A socket that answers, not bound to anything yet.
+    pub(crate) fn reply(&self) -> Result<zmq::Socket, zmq::Error> {
+        let socket = self.context.socket(zmq::REP)?;
+        socket.set_linger(LINGER)?;
+        Ok(socket)
+    }
+
+    /// The addresses in use, sorted, with the number of messages that wait to be sent; `None` receives.
+    pub(crate) fn addresses(&self) -> Vec<(&str, Option<usize>)> {
+        let sends =
+            self.outlets.iter().filter_map(|(spec, (_, outlet))| Some((spec, Some(outlet.upgrade()?.waiting()))));
+        let receives = self.inlets.iter().filter_map(|(spec, inlet)| inlet.upgrade().map(|_| (spec, None)));
+        let mut addresses: Vec<_> = sends.chain(receives).map(|(spec, waiting)| (spec.as_str(), waiting)).collect();
+        addresses.sort_unstable();
+        addresses
+    }
+
     /// The sockets that are new since the last call.
     pub(crate) fn take_fresh(&mut self) -> Vec<Socket> {
         std::mem::take(&mut self.fresh)
@@ -143,7 +160,7 @@ impl Sockets {
 }
 
 /// The server's working directory is the chroot, so that paths in it become relative.
-fn address(spec: &str) -> String {
+pub(crate) fn address(spec: &str) -> String {
     match spec.strip_prefix("ipc://") {
         Some(path) => format!("ipc://{}", path.trim_start_matches('/')),
         None => spec.to_owned(),
@@ -154,12 +171,12 @@ fn address(spec: &str) -> String {
 ///
 /// libzmq tells of changes through one descriptor, by edges: after [`changed`](Self::changed) everything that
 /// is there has to be taken before waiting again.
-pub(super) struct Pollable {
+pub(crate) struct Pollable {
     socket: AsyncFd<zmq::Socket>,
 }
 
 impl Pollable {
-    pub(super) fn new(socket: zmq::Socket) -> io::Result<Self> {
+    pub(crate) fn new(socket: zmq::Socket) -> io::Result<Self> {
         // SAFETY: a socket keeps one descriptor (ZMQ_FD) from its creation until it is closed, and it is closed
         // when it is dropped, which `AsyncFd` does after it has stopped watching the descriptor.
         let socket = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) }?;
@@ -167,7 +184,7 @@ impl Pollable {
     }
 
     /// Sends a message; gives whether there was room for it.
-    pub(super) fn send(&mut self, message: &[u8]) -> Result<bool, zmq::Error> {
+    pub(crate) fn send(&mut self, message: &[u8]) -> Result<bool, zmq::Error> {
         // libzmq looks for changes only now and then, unless it is asked for its events.
         Ok(self.try_send(message)?
             || (self.socket.get_ref().get_events()?.contains(zmq::POLLOUT) && self.try_send(message)?))
@@ -200,6 +217,15 @@ impl Pollable {
         }
     }
 
+    /// The first part of the next message, if one is there; other parts are dropped.
+    pub(crate) fn receive_first(&mut self) -> Result<Option<Bytes>, zmq::Error> {
+        let first = self.receive()?;
+        while first.is_some() && self.socket.get_ref().get_rcvmore()? {
+            self.receive()?;
+        }
+        Ok(first)
+    }
+
     pub(super) fn subscribe(&self, ident: &str) {
         if let Err(error) = self.socket.get_ref().set_subscribe(ident.as_bytes()) {
             tracing::error!("cannot subscribe to `{ident}`: {error}");
@@ -213,7 +239,7 @@ impl Pollable {
     }
 
     /// Waits until something may have changed.
-    pub(super) async fn changed(&mut self) {
+    pub(crate) async fn changed(&mut self) {
         if let Ok(mut guard) = self.socket.readable().await {
             guard.clear_ready();
         }
