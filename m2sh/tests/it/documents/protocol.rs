@@ -10,7 +10,7 @@ fn requests_parse() {
     let requests: Vec<_> =
         blocks(&protocol, "request").iter().map(|block| request::parse(block.as_bytes()).expect(block)).collect();
     let (notices, requests): (Vec<_>, Vec<_>) = requests.into_iter().partition(request::Request::is_notice);
-    assert_eq!((notices.len(), requests.len()), (4, 2));
+    assert_eq!((notices.len(), requests.len()), (4, 7));
     for pair in [&requests[..], &notices[..2], &notices[2..]] {
         assert_eq!(pair[0], pair[1], "the same in both protocols");
     }
