@@ -1,6 +1,6 @@
 //! The protocol's messages are messages, and its SQL does what it says.
 
-use mongrel2::wire::{reply, request, tnetstring};
+use mongrel2::wire::{extended, reply, request, tnetstring};
 
 use super::{blocks, document, m2sh};
 
@@ -9,21 +9,26 @@ fn requests_parse() {
     let protocol = document("docs/protocol.md");
     let requests: Vec<_> =
         blocks(&protocol, "request").iter().map(|block| request::parse(block.as_bytes()).expect(block)).collect();
-    let (notices, requests): (Vec<_>, Vec<_>) = requests.into_iter().partition(request::Request::is_disconnect);
-    assert_eq!((notices.len(), requests.len()), (2, 2));
-    assert_eq!(requests[0], requests[1], "the same in both protocols");
-    assert_eq!(notices[0], notices[1], "the same in both protocols");
+    let (notices, requests): (Vec<_>, Vec<_>) = requests.into_iter().partition(request::Request::is_notice);
+    assert_eq!((notices.len(), requests.len()), (4, 2));
+    for pair in [&requests[..], &notices[..2], &notices[2..]] {
+        assert_eq!(pair[0], pair[1], "the same in both protocols");
+    }
+    assert!(notices[0].is_disconnect() && notices[2].credits() == Some(43));
 }
 
 #[test]
 fn replies_parse() {
     let protocol = document("docs/protocol.md");
-    let counts: Vec<_> = blocks(&protocol, "reply")
-        .iter()
-        .map(|block| reply::parse(block.as_bytes(), 128).expect(block))
-        .map(|reply| (reply.ids.len(), reply.body.is_empty()))
-        .collect();
+    let replies = blocks(&protocol, "reply");
+    let replies = replies.iter().map(|block| reply::parse(block.as_bytes(), 128).expect(block));
+    let (extended, plain): (Vec<_>, Vec<_>) = replies.partition(|reply| reply.extended);
+    let counts: Vec<_> = plain.iter().map(|reply| (reply.ids.len(), reply.body.is_empty())).collect();
     assert_eq!(counts, [(1, false), (3, false), (1, true)]);
+    assert_eq!(extended.len(), 4);
+    for reply in extended {
+        extended::parse(reply.body).unwrap();
+    }
 }
 
 #[test]
