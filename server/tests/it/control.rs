@@ -365,7 +365,7 @@ fn of_two_that_start_at_once_one_has_the_control_port() {
         };
         let mut both = [start(UUID), start(SECOND)];
         let loser = wait::until("one to give up", || both.iter_mut().position(|process| !process.is_running()));
-        assert!(both[loser].stderr().contains("another server answers"), "{}", both[loser].stderr());
+        both[loser].wait_for_stderr("another server answers");
         let winner = &both[1 - loser];
         winner.wait_for_stderr("listens on");
         assert_eq!(Operator::connect(site.path()).say("info")["pid"], winner.id());
