@@ -1,5 +1,6 @@
 //! A server in a temporary folder, a client that speaks raw HTTP, and a handler that speaks raw ZeroMQ.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,6 +9,8 @@ use std::process::Command;
 
 use mongrel2::config::history::Entry;
 use mongrel2::config::{Config, Database, Dir, Handler, Host, Route, Server, Target, default_mimetypes};
+use mongrel2::wire::control;
+use mongrel2::wire::tnetstring::Value;
 use tempfile::TempDir;
 use testkit::{Process, wait};
 
@@ -80,6 +83,12 @@ impl Site {
         self.folder.path()
     }
 
+    /// Where the server listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        let server = &self.config.servers[0];
+        SocketAddr::new(server.bind_addr.parse().unwrap(), u16::try_from(server.port).unwrap())
+    }
+
     /// Writes the database.
     pub(crate) fn save(&self) {
         let mut database = Database::open_or_create(&self.path().join("config.sqlite")).unwrap();
@@ -129,8 +138,7 @@ impl Running {
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        let server = &self.site.config.servers[0];
-        SocketAddr::new(server.bind_addr.parse().unwrap(), u16::try_from(server.port).unwrap())
+        self.site.address()
     }
 
     pub(crate) fn connect(&self) -> Client {
@@ -410,5 +418,59 @@ impl Peer {
     /// Sends a whole answer.
     pub(crate) fn answer(&self, ids: &[u64], text: &str) {
         self.reply(ids, format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len()));
+    }
+}
+
+/// A program at the control port.
+pub(crate) struct Operator {
+    socket: zmq::Socket,
+}
+
+impl Operator {
+    /// Connects to the default address.
+    pub(crate) fn connect(folder: &Path) -> Self {
+        Self::connect_to(&format!("ipc://{}/run/control", folder.display()))
+    }
+
+    pub(crate) fn connect_to(spec: &str) -> Self {
+        let socket = zmq::Context::new().socket(zmq::REQ).unwrap();
+        socket.set_linger(0).unwrap();
+        socket.set_rcvtimeo(i32::try_from(wait::DEADLINE.as_millis()).unwrap()).unwrap();
+        socket.connect(spec).unwrap();
+        Self { socket }
+    }
+
+    /// Sends bytes, and gives those of the answer.
+    pub(crate) fn exchange(&self, request: impl AsRef<[u8]>) -> Vec<u8> {
+        self.send(request);
+        self.socket.recv_bytes(0).expect("the control port answers")
+    }
+
+    /// The same with a request of several parts.
+    pub(crate) fn exchange_parts(&self, parts: &[&str]) -> Vec<u8> {
+        self.socket.send_multipart(parts, 0).unwrap();
+        self.socket.recv_bytes(0).expect("the control port answers")
+    }
+
+    pub(crate) fn send(&self, request: impl AsRef<[u8]>) {
+        self.socket.send(request.as_ref(), 0).unwrap();
+    }
+
+    pub(crate) fn ask(&self, command: &control::Command) -> control::Answer {
+        let answer = self.exchange(control::render_request(control::Language::Tnetstring, command));
+        control::parse_answer(&answer).unwrap_or_else(|error| panic!("{error}: {}", answer.escape_ascii()))
+    }
+
+    /// Asks in words, and gives the JSON object.
+    pub(crate) fn say(&self, words: &str) -> serde_json::Value {
+        serde_json::from_slice(&self.exchange(words)).unwrap()
+    }
+
+    /// The rows of `status net` or `status tasks`, each by the names of the columns.
+    pub(crate) fn status(&self, what: control::Status) -> Vec<HashMap<String, Value>> {
+        let table = self.ask(&control::Command::Status(what)).unwrap();
+        assert_eq!(table.note, None);
+        let row = |row: Vec<Value>| table.headers.iter().cloned().zip(row).collect();
+        table.rows.into_iter().map(row).collect()
     }
 }

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod control;
 mod extended;
 mod files;
 mod handlers;

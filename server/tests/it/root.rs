@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 use mongrel2::config::{Config, Target};
 use testkit::wait;
 
-use crate::harness::{Answer, Client, Peer, Site, get, handler};
+use crate::harness::{Answer, Client, Operator, Peer, Site, get, handler};
 
 /// Whom the chroot belongs to: nobody, on most systems.
 const OWNER: u32 = 65534;
@@ -170,10 +170,15 @@ fn it_serves_when_the_command_returns_and_has_no_rights_left() {
     for descriptor in ["fd/0", "fd/1", "fd/2"] {
         assert_eq!(link(descriptor), Path::new("/dev/null"));
     }
-    for file in ["run/mongrel2.pid", "run/one.requests", "run/one.replies", "logs/access.log", "logs/error.log"] {
+    let logs = ["logs/access.log", "logs/error.log"];
+    for file in ["run/mongrel2.pid", "run/one.requests", "run/one.replies", "run/control"].into_iter().chain(logs) {
         let found = daemon.site.path().join(file).metadata().unwrap();
         assert_eq!((found.uid(), found.gid()), (OWNER, OWNER), "{file}");
     }
+    let control = daemon.site.path().join("run/control");
+    assert_eq!(control.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let answer = Operator::connect(daemon.site.path()).say("info");
+    assert_eq!(answer["pid"], daemon.pid);
     // It leads a session of its own, so that no terminal reaches it.
     let stat = fs::read_to_string(format!("/proc/{}/stat", daemon.pid)).unwrap();
     let session = stat.rsplit(") ").next().unwrap().split(' ').nth(3).unwrap().to_owned();
