@@ -3,13 +3,14 @@
 //! * [`python()`] and [`node()`]: interpreters with the packages that the examples use, set up once under
 //!   `target/`; `None`, and a word on stderr, where they can't be had.
 //! * [`Process`]: a child that ends with its test.  [`FakeServer`]: the server's side of the handler protocol.
-//! * [`http`]: a client that says no more than it is told to.
+//! * [`free_address`]: where a server may listen.  [`http`]: a client that says no more than it is told to.
 //! * [`wait`]: for a condition, a port, a message; never for a length of time.
 //!
 //! Everything panics on failure: a test has no better use for an error.
 
 pub mod http;
 mod node;
+mod port;
 mod process;
 mod program;
 mod python;
@@ -18,6 +19,7 @@ mod setup;
 pub mod wait;
 
 pub use node::{Node, node};
+pub use port::free_address;
 pub use process::Process;
 pub use program::program;
 pub use python::python;

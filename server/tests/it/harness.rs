@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
 
@@ -13,6 +13,8 @@ use mongrel2::wire::control;
 use mongrel2::wire::tnetstring::Value;
 use tempfile::TempDir;
 use testkit::{Process, wait};
+
+pub(crate) use testkit::free_address;
 
 pub(crate) const UUID: &str = "f400bf85-4538-4f7a-8908-67e313d515c2";
 
@@ -118,10 +120,6 @@ pub(crate) fn files() -> Target {
         default_ctype: "text/plain".into(),
         ..Dir::default()
     })
-}
-
-pub(crate) fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// A started server.

@@ -2,7 +2,7 @@
 //! traffic fails nobody, m2sh stops.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
@@ -24,8 +24,7 @@ struct Deployment {
 impl Deployment {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let listeners: Vec<TcpListener> = (0..3).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-        let ports: Vec<u16> = listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
+        let ports = [(); 3].map(|()| testkit::free_address().port());
         let mut config = fs::read_to_string(super::example("config.rhai")).unwrap();
         for (old, new) in ["6767", "9997", "9996"].iter().zip(&ports) {
             config = config.replace(old, &new.to_string());
