@@ -100,9 +100,15 @@ impl Dispatch {
         self.outlet.gone(id, &self.send_ident, request::render_disconnect(self.protocol, &self.send_ident, id));
     }
 
+    /// Queues the notice that there is no connection `id`.
+    pub(crate) fn unknown(&self, id: u64) {
+        let notice = request::render_disconnect(self.protocol, &self.send_ident, id);
+        self.outlet.notice(id, Some(&self.send_ident), notice);
+    }
+
     /// Queues the notice that the client of connection `id` has taken so many bytes.
     pub(crate) fn credits(&self, id: u64, bytes: u64) {
-        self.outlet.credits(id, request::render_credits(self.protocol, &self.send_ident, id, bytes));
+        self.outlet.notice(id, None, request::render_credits(self.protocol, &self.send_ident, id, bytes));
     }
 
     fn envelope<'a>(&'a self, id: u64, path: &'a [u8]) -> Envelope<'a> {

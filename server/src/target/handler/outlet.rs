@@ -7,8 +7,9 @@ use std::collections::{HashSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, timeout_at};
 
 use super::Busy;
@@ -24,22 +25,31 @@ const REMEMBERED: usize = 16 * 1024;
 /// The way to one address.
 #[derive(Debug)]
 pub(crate) struct Outlet {
-    queue: mpsc::Sender<Parcel>,
-    /// How many messages the task has taken from the queue and not sent yet.
-    taken: Arc<AtomicUsize>,
+    queue: mpsc::UnboundedSender<Parcel>,
+    backlog: Arc<Backlog>,
+}
+
+/// What waits to be sent.
+#[derive(Debug)]
+struct Backlog {
+    /// How many more requests may wait.
+    room: Semaphore,
+    /// How many messages wait.
+    waiting: AtomicUsize,
 }
 
 #[derive(Debug)]
 struct Parcel {
     id: u64,
+    since: Instant,
     kind: Kind,
     message: Vec<u8>,
 }
 
 #[derive(Debug)]
 enum Kind {
-    /// A request, which came then: a client waits.
-    Request(Instant),
+    /// A request: a client waits.
+    Request,
     /// The notice to the handler of that name that the connection is gone; nobody waits.
     Gone(Arc<str>),
     /// Another notice.
@@ -47,73 +57,72 @@ enum Kind {
 }
 
 impl Outlet {
-    /// Makes an outlet whose queue holds that many messages, and the task that sends them.
-    pub(super) fn new(sender: Unwatched, queue: usize) -> (Self, Sending) {
-        let (queue, parcels) = mpsc::channel(queue);
-        let taken = Arc::<AtomicUsize>::default();
-        (Self { queue, taken: Arc::clone(&taken) }, Sending { sender, parcels, taken })
+    /// Makes an outlet for which that many requests may wait, and the task that sends them.
+    pub(super) fn new(sender: Unwatched, limit: usize) -> (Self, Sending) {
+        let (queue, parcels) = mpsc::unbounded_channel();
+        let backlog = Arc::new(Backlog { room: Semaphore::new(limit), waiting: AtomicUsize::new(0) });
+        (Self { queue, backlog: Arc::clone(&backlog) }, Sending { sender, parcels, backlog })
     }
 
     /// How many messages wait.
     pub(super) fn waiting(&self) -> usize {
-        self.queue.max_capacity() - self.queue.capacity() + self.taken.load(Ordering::Relaxed)
+        self.backlog.waiting.load(Ordering::Relaxed)
     }
 
-    /// Waits until there is room in the queue.
+    /// Waits until there is room for a request.
     pub(super) async fn room(&self) {
-        // The task ends only after its outlets.
-        let _ = self.queue.reserve().await;
+        // Nobody closes it.
+        let _ = self.backlog.room.acquire().await;
     }
 
     pub(super) fn request(&self, id: u64, message: Vec<u8>) -> Result<(), Busy> {
-        self.queue.try_send(Parcel { id, kind: Kind::Request(Instant::now()), message }).map_err(|_| Busy)
+        self.backlog.room.try_acquire().map_err(|_| Busy)?.forget();
+        self.push(id, Kind::Request, message);
+        Ok(())
     }
 
+    /// Tells the end of a connection, of which there is one each: what waits of these needs no other bound.
     pub(super) fn gone(&self, id: u64, ident: &Arc<str>, message: Vec<u8>) {
-        self.notice(Parcel { id, kind: Kind::Gone(Arc::clone(ident)), message });
+        self.push(id, Kind::Gone(Arc::clone(ident)), message);
     }
 
-    pub(super) fn credits(&self, id: u64, message: Vec<u8>) {
-        self.notice(Parcel { id, kind: Kind::Notice, message });
-    }
-
-    fn notice(&self, parcel: Parcel) {
-        if let Err(error) = self.queue.try_send(parcel) {
-            let id = error.into_inner().id;
-            tracing::warn!("a notice about connection {id} was dropped: the handler takes no messages");
+    /// Tells a handler that a connection is gone which it has made up, perhaps; or how much a client has taken.
+    pub(super) fn notice(&self, id: u64, ident: Option<&Arc<str>>, message: Vec<u8>) {
+        if self.backlog.room.available_permits() == 0 {
+            return tracing::warn!("a notice about connection {id} was dropped: the handler takes no messages");
         }
+        self.push(id, ident.map_or(Kind::Notice, |ident| Kind::Gone(Arc::clone(ident))), message);
+    }
+
+    fn push(&self, id: u64, kind: Kind, message: Vec<u8>) {
+        self.backlog.waiting.fetch_add(1, Ordering::Relaxed);
+        // The task ends only after its outlets, or with the server.
+        let _ = self.queue.send(Parcel { id, since: Instant::now(), kind, message });
     }
 }
 
 /// The task that owns the socket.  It ends when nothing refers to its outlet any more.
 pub(crate) struct Sending {
     sender: Unwatched,
-    parcels: mpsc::Receiver<Parcel>,
-    taken: Arc<AtomicUsize>,
+    parcels: mpsc::UnboundedReceiver<Parcel>,
+    backlog: Arc<Backlog>,
 }
 
 impl Sending {
     pub(super) async fn run(self, worker: Rc<Worker>) {
-        let Self { sender, mut parcels, taken } = self;
+        let Self { sender, mut parcels, backlog } = self;
         let mut sender = match sender.watch() {
             Ok(sender) => sender,
             Err(error) => return tracing::error!("cannot watch a handler socket: {error}"),
         };
         let mut told = Told::default();
-        let mut batch = Vec::with_capacity(BATCH);
         let sending = async {
+            let mut batch = Vec::with_capacity(BATCH);
             while parcels.recv_many(&mut batch, BATCH).await > 0 {
                 let wait = worker.site().settings.handler_wait;
-                let left = (1..=batch.len()).rev();
-                for (parcel, left) in batch.drain(..).zip(left).filter(|(parcel, _)| told.is_news(parcel)) {
-                    taken.store(left, Ordering::Relaxed);
-                    let Parcel { id, kind, message } = parcel;
-                    let since = if let Kind::Request(since) = kind { since } else { Instant::now() };
-                    if !send(&mut sender, message, since + wait).await && matches!(kind, Kind::Request(_)) {
-                        worker.unanswered(id).await;
-                    }
+                for parcel in batch.drain(..) {
+                    deliver(parcel, &mut sender, &mut told, wait, &worker, &backlog).await;
                 }
-                taken.store(0, Ordering::Relaxed);
             }
         };
         tokio::select! {
@@ -125,6 +134,27 @@ impl Sending {
             if told.is_news(&parcel) && !matches!(sender.send(parcel.message), Ok(Sent::Yes)) {
                 return;
             }
+        }
+    }
+}
+
+/// Sends a message; tells the connection if nobody has taken its request.
+async fn deliver(
+    parcel: Parcel,
+    sender: &mut Sender,
+    told: &mut Told,
+    wait: Duration,
+    worker: &Worker,
+    backlog: &Backlog,
+) {
+    let is_news = told.is_news(&parcel);
+    let Parcel { id, since, kind, message } = parcel;
+    let sent = !is_news || send(sender, message, since + wait).await;
+    backlog.waiting.fetch_sub(1, Ordering::Relaxed);
+    if matches!(kind, Kind::Request) {
+        backlog.room.add_permits(1);
+        if !sent {
+            worker.unanswered(id).await;
         }
     }
 }
@@ -156,7 +186,7 @@ impl Told {
     /// Whether a message has to be sent: each end of a connection is told once.
     fn is_news(&mut self, parcel: &Parcel) -> bool {
         match &parcel.kind {
-            Kind::Request(_) | Kind::Notice => true,
+            Kind::Request | Kind::Notice => true,
             Kind::Gone(ident) => self.first((parcel.id, Arc::clone(ident))),
         }
     }
