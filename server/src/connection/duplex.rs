@@ -50,6 +50,15 @@ pub(super) struct WebSocket {
     pub(super) decoder: Decoder,
 }
 
+impl Duplex {
+    /// Keeps no more memory than needed while nothing comes.
+    fn rest(&mut self) {
+        if let Self::Messages { partial, .. } = self {
+            partial.shrink_to_fit();
+        }
+    }
+}
+
 /// Why such a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
@@ -85,6 +94,7 @@ impl Connection {
         self.worker.return_buffer(buffer);
         match ended {
             Ok(()) => {
+                duplex.rest();
                 self.open = Open::Duplex(duplex);
                 After::Wait
             }
