@@ -101,8 +101,7 @@ impl Connection {
             Err(end) => {
                 self.says_goodbye = false;
                 if let (End::Code(code), Duplex::WebSocket(_)) = (end, &*duplex) {
-                    // A client that doesn't take it has left.
-                    let _ = self.stream.write_all(&close_frame(code)).await;
+                    self.stream.write_last(&close_frame(code));
                 }
                 After::Close
             }

@@ -3,7 +3,7 @@
 use mongrel2::config::{Handler, Target};
 
 use crate::harness::{Peer, Running, Site, get, handler};
-use crate::recorded::{canonical, recorded};
+use crate::recorded::{canonical, recorded, without_id};
 
 const SENDER: &str = "54c6755b-9628-40a4-9a2d-cc82a816345e";
 const ACCEPTED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
@@ -33,7 +33,7 @@ fn handlers_get_what_they_always_got() {
         assert_eq!(client.take(4), b"\x81\x02ok");
     }
     drop(client);
-    assert!(peer.request().is_disconnect());
+    assert_eq!(without_id(&peer.recv()), without_id(&recorded("websocket-after-close", "handler.0")));
 }
 
 #[test]
