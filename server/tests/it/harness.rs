@@ -464,10 +464,10 @@ impl Operator {
         serde_json::from_slice(&self.exchange(words)).unwrap()
     }
 
-    /// The rows of `status net` or `status tasks`, each by the names of the columns.
+    /// The rows of `status net` or `status tasks`, each by the names of the columns, once all workers answer in time.
     pub(crate) fn status(&self, what: control::Status) -> Vec<HashMap<String, Value>> {
-        let table = self.ask(&control::Command::Status(what)).unwrap();
-        assert_eq!(table.note, None);
+        let ask = || self.ask(&control::Command::Status(what)).unwrap();
+        let table = wait::until("all workers to answer", || Some(ask()).filter(|table| table.note.is_none()));
         let row = |row: Vec<Value>| table.headers.iter().cloned().zip(row).collect();
         table.rows.into_iter().map(row).collect()
     }

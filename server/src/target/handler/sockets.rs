@@ -191,7 +191,7 @@ impl Pollable {
     }
 
     /// Whether a message can be sent now.
-    pub(super) fn has_room(&self) -> Result<bool, zmq::Error> {
+    pub(crate) fn has_room(&self) -> Result<bool, zmq::Error> {
         Ok(self.socket.get_ref().get_events()?.contains(zmq::POLLOUT))
     }
 
