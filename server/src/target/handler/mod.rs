@@ -5,6 +5,7 @@
 //! here waits for ZeroMQ.  A reload carries the sockets over whose addresses stay.
 
 mod inlet;
+mod outgoing;
 mod outlet;
 mod sender;
 mod sockets;

@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, timeout_at};
 
 use super::Busy;
-use super::sender::{Sender, Sent, Unwatched};
+use super::sender::{Message, Sender, Unwatched};
 use crate::worker::Worker;
 
 /// How many messages are taken from the queue at once.
@@ -131,7 +131,8 @@ impl Sending {
         }
         // What is left are notices; whoever is there to take them gets them.
         while let Ok(parcel) = parcels.try_recv() {
-            if told.is_news(&parcel) && !matches!(sender.send(parcel.message), Ok(Sent::Yes)) {
+            let mut sent = |message| sender.send(&mut Message::new(message)?);
+            if told.is_news(&parcel) && !matches!(sent(parcel.message), Ok(true)) {
                 return;
             }
         }
@@ -160,18 +161,20 @@ async fn deliver(
 }
 
 /// Sends a message, or gives up when it has waited for too long.
-async fn send(sender: &mut Sender, mut message: Vec<u8>, deadline: Instant) -> bool {
-    loop {
-        match sender.send(message) {
-            Ok(Sent::Yes) => return true,
-            Ok(Sent::No(_)) if timeout_at(deadline, sender.changed()).await.is_err() => return false,
-            Ok(Sent::No(back)) => message = back,
-            Err(error) => {
-                tracing::error!("cannot send to a handler: {error}");
-                return false;
+async fn send(sender: &mut Sender, message: Vec<u8>, deadline: Instant) -> bool {
+    let sending = async {
+        let mut message = Message::new(message)?;
+        while !sender.send(&mut message)? {
+            if timeout_at(deadline, sender.changed()).await.is_err() {
+                return Ok(false);
             }
         }
-    }
+        Ok(true)
+    };
+    sending.await.unwrap_or_else(|error: zmq::Error| {
+        tracing::error!("cannot send to a handler: {error}");
+        false
+    })
 }
 
 /// The connections whose end has been told last, and to whom: some handlers answer notices, which would go on
