@@ -130,7 +130,7 @@ impl Connection {
     /// Begins to wait; gives whether there is anything to wait for.
     fn rest(&self) -> bool {
         match self.open {
-            Open::Nothing if self.worker.is_draining() => return false,
+            Open::Nothing | Open::Duplex(_) if self.worker.is_draining() => return false,
             Open::Nothing => self.stream.vitals().rest(),
             Open::Request(_) => self.stream.vitals().enter(Phase::Waiting),
             Open::Duplex(_) => self.stream.vitals().enter(Phase::Idle),
