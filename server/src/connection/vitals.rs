@@ -55,6 +55,19 @@ impl Phase {
 }
 
 impl Kind {
+    /// All of them, in their order.
+    pub(crate) const ALL: [Self; 4] = [Self::Http, Self::Json, Self::Xml, Self::WebSocket];
+
+    /// Its name in metrics.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Json => "json",
+            Self::Xml => "xml",
+            Self::WebSocket => "websocket",
+        }
+    }
+
     /// Its number in the column `type` of `status net`.
     pub(crate) fn number(self) -> i64 {
         match self {

@@ -55,7 +55,7 @@ impl Outlet {
     }
 
     /// How many messages wait.
-    pub(super) fn waiting(&self) -> usize {
+    pub(crate) fn waiting(&self) -> usize {
         self.queue.max_capacity() - self.queue.capacity() + self.taken.load(Ordering::Relaxed)
     }
 
