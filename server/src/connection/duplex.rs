@@ -226,6 +226,7 @@ impl Connection {
             return Err(End::Closed);
         };
         let Target::Handler(handler) = &rule.value.target else { return Err(End::Closed) };
+        self.worker.note_place(self.stream.vitals(), &site.places, rule.value.place);
         let line = self.line();
         line.introduce(handler);
         let peer = Address::new(self.peer().ip());

@@ -214,6 +214,7 @@ impl Connection {
         };
         let host = Arc::clone(site.host(request.host()));
         let aim = Aim::of(&request, &site, &host);
+        self.worker.note_place(self.stream.vitals(), &host.places, aim.begun.place());
         let after = match self.dispatch(&mut request, &aim).await {
             Ok(Some(outcome)) => {
                 self.record(&host, aim.begun, self.worker.keeps_log().then(|| asked(&request, &site)), &outcome);

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use mongrel2::config::Settings;
 
+use crate::statistics::Place;
+
 /// Over how many ticks the rate of writing is taken.  The kernel's buffers take megabytes at once, which says
 /// nothing about the client; and a client may pause for a moment.
 const WINDOW: u32 = 6;
@@ -38,9 +40,6 @@ pub(crate) enum Kind {
     Xml,
     WebSocket,
 }
-
-/// The number of no route.
-pub(crate) const NO_ROUTE: u32 = u32::MAX;
 
 impl Phase {
     /// Its name in the column `state` of `status net`.
@@ -159,8 +158,8 @@ pub(crate) struct Vitals {
     pub(crate) fd: i32,
     peer: Peer,
     pub(crate) kind: Cell<Kind>,
-    /// The number of the route of the last request, or [`NO_ROUTE`].
-    pub(crate) route: Cell<u32>,
+    /// The route of the last request, in the site in force.
+    pub(crate) place: Cell<Place>,
     opened: Moment,
     read: Traffic,
     written: Traffic,
@@ -205,7 +204,7 @@ impl Vitals {
             fd,
             peer: Peer::new(peer),
             kind: Cell::new(Kind::Http),
-            route: Cell::new(NO_ROUTE),
+            place: Cell::new(Place::NOWHERE),
             opened: now,
             read: Traffic::new(now),
             written: Traffic::new(now),

@@ -30,6 +30,11 @@ impl Begun {
         Self { place, at: clock() }
     }
 
+    /// Where it is counted.
+    pub(crate) fn place(self) -> Place {
+        self.place
+    }
+
     /// Ends now.
     pub(crate) fn end(self, status: u16, bytes: u64) -> Exchange {
         let took = Duration::from_nanos(clock().saturating_sub(self.at));

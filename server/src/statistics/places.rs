@@ -3,6 +3,7 @@
 //! A worker counts by number.  What it hands over goes with the [`Places`] that give the numbers their meaning, so
 //! that an answer that began before a reload is counted for the route that it came by.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use mongrel2::config::Server;
@@ -17,7 +18,7 @@ impl Place {
     /// Of requests that could not be read, so that nobody knows whom they were for.
     pub(crate) const NOWHERE: Self = Self(0);
 
-    pub(super) fn index(self) -> usize {
+    pub(crate) fn index(self) -> usize {
         self.0 as usize
     }
 }
@@ -104,10 +105,19 @@ impl Places {
     }
 
     /// What a place is called.
-    pub(super) fn name(&self, place: Place) -> Name {
+    pub(crate) fn name(&self, place: Place) -> Name {
         let name = |row: &Option<Row>| row.as_ref().map_or_else(|| "".into(), |row| Arc::clone(&row.name));
         let Label { host, route } = &self.labels[place.index()];
         (name(host), name(route))
+    }
+
+    /// For each of these, the one that has its name among others; or nowhere.
+    pub(crate) fn successors(&self, others: &Self) -> Vec<Place> {
+        let mut named = HashMap::new();
+        for place in others.all() {
+            named.entry(others.name(place)).or_insert(place);
+        }
+        self.names().map(|name| named.get(&name).copied().unwrap_or(Place::NOWHERE)).collect()
     }
 
     /// What the statistics of a place are about, with the ids of their rows: its route, its host and the server.
@@ -163,5 +173,16 @@ pub(super) mod tests {
         assert_eq!(subjects(places.route(2, 0)), [(host("three"), 12), (route("three", "/"), 120)]);
         let names: Vec<String> = places.names().map(|(host, route)| format!("{host}|{route}")).collect();
         assert_eq!(names, ["|", "one|", "one|/", "one|/a", "two|", "three|", "three|/"]);
+    }
+    #[test]
+    fn a_place_is_found_again_by_its_name() {
+        let old = places(1, &[("one", &["/", "/a"]), ("two", &["/"])]);
+        let new = places(2, &[("two", &["/b", "/"]), ("one", &["/a"])]);
+        let next = old.successors(&new);
+        assert_eq!(next[old.host(0).index()], new.host(1));
+        assert_eq!(next[old.route(0, 1).index()], new.route(1, 0));
+        assert_eq!(next[old.route(1, 0).index()], new.route(0, 1));
+        assert_eq!(next[old.route(0, 0).index()], Place::NOWHERE);
+        assert_eq!(next[Place::NOWHERE.index()], Place::NOWHERE);
     }
 }

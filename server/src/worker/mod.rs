@@ -162,6 +162,7 @@ impl Worker {
             match mail {
                 Mail::Serve(site, done) => {
                     self.reload_lines(&site);
+                    self.reload_places(&site.places);
                     *self.site.borrow_mut() = site;
                     self.files.clear();
                     // Nobody listens any more if the reload was given up.
