@@ -7,9 +7,10 @@
 //! * [`redirect`]: where a redirect leads.  Pure.
 //! * [`summary`]: what many samples come to.  Pure.
 //! * [`wire`]: the bytes exchanged with handlers, each format rendered and parsed in one file.  Pure.
-//! * [`handler`]: write a handler in Rust.
+//! * [`handler`]: write a handler in Rust.  [`control`]: ask a running server.
 
 pub mod config;
+pub mod control;
 pub mod handler;
 pub mod pattern;
 pub mod redirect;

@@ -4,9 +4,11 @@ mod commands;
 
 use std::net::TcpListener;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use mongrel2::config::{Checked, Server};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -83,12 +85,12 @@ struct Next {
     metrics: metrics::Change,
 }
 
-/// What an operator wants of the main thread, by a signal or at the control port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What an operator wants of the main thread.
 enum Wish {
-    Reload,
-    Reopen,
-    End(End),
+    /// By a signal.
+    Event(Event),
+    /// At the control port, which has to answer.
+    Request(Bytes),
 }
 
 /// How the server is to end.
@@ -98,16 +100,6 @@ enum End {
     Drained,
     /// At once.
     Cut,
-}
-
-impl From<Event> for Wish {
-    fn from(event: Event) -> Self {
-        match event {
-            Event::Reload => Self::Reload,
-            Event::Reopen => Self::Reopen,
-            Event::Stop => Self::End(End::Drained),
-        }
-    }
 }
 
 impl Running {
@@ -121,31 +113,31 @@ impl Running {
         self.statistics.finish().await;
     }
 
-    /// Serves signals and the control port; gives how the server is to end.
+    /// Does what operators want; gives how the server is to end.
     async fn until_stopped(&mut self, signals: &mut Signals) -> End {
         loop {
-            match self.next(signals).await {
-                Wish::End(end) => return end,
-                Wish::Reopen => self.reopen(&self.server().clone()),
-                Wish::Reload => {
+            match self.wish(signals).await {
+                Wish::Event(Event::Stop) => return End::Drained,
+                Wish::Event(Event::Reopen) => self.reopen(&self.server().clone()),
+                Wish::Event(Event::Reload) => {
                     // What came of it is in the log.
                     let _ = self.reload().await;
                     self.control.settle();
+                }
+                Wish::Request(request) => {
+                    if let Some(end) = self.serve(&request).await {
+                        return end;
+                    }
                 }
             }
         }
     }
 
-    /// The next wish of a signal, or of a request that has got its answer.
-    async fn next(&mut self, signals: &mut Signals) -> Wish {
-        loop {
-            let request = tokio::select! {
-                event = signals.next() => return Wish::from(event),
-                request = self.control.request() => request,
-            };
-            if let Some(end) = self.serve(&request).await {
-                return Wish::End(end);
-            }
+    /// Waits for the next wish; nothing is lost if this is dropped.
+    async fn wish(&mut self, signals: &mut Signals) -> Wish {
+        tokio::select! {
+            event = signals.next() => Wish::Event(event),
+            request = self.control.request() => Wish::Request(request),
         }
     }
 
@@ -270,15 +262,20 @@ impl Running {
                 let _ = answer.await;
             }
         };
-        let patience = self.checked.settings().drain_timeout;
-        tokio::select! {
-            _ = timeout(patience, all) => {}
-            () = self.until_stopped_again(signals) => {}
+        let mut all = pin!(timeout(self.checked.settings().drain_timeout, all));
+        loop {
+            let wish = tokio::select! {
+                _ = &mut all => return,
+                wish = self.wish(signals) => wish,
+            };
+            let ends = match wish {
+                Wish::Event(event) => event == Event::Stop,
+                Wish::Request(request) => self.serve(&request).await.is_some(),
+            };
+            if ends {
+                return;
+            }
         }
-    }
-
-    async fn until_stopped_again(&mut self, signals: &mut Signals) {
-        while !matches!(self.next(signals).await, Wish::End(_)) {}
     }
 
     /// Closes what is left.

@@ -437,6 +437,23 @@ fn a_file_that_is_no_socket_is_left_alone() {
 }
 
 #[test]
+fn an_address_of_tcp_works_and_may_be_taken() {
+    let mut site = site();
+    let spec = format!("tcp://127.0.0.1:{}", free_address().port());
+    site.server().control_port.clone_from(&spec);
+    let running = site.start();
+    assert_eq!(Operator::connect_to(&spec).say("uuid")["uuid"], UUID);
+    let mut other = Site::new();
+    other.server().control_port.clone_from(&spec);
+    other.save();
+    let output = other.command().output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains(&format!("cannot bind the control port `{spec}`: Address already in use")), "{stderr}");
+    assert!(stderr.contains("hint: another program has this address"), "{stderr}");
+    drop(running);
+}
+
+#[test]
 fn a_reload_moves_the_control_port() {
     let mut running = site().start();
     let old = operator(&running);
