@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use mongrel2::config::Target;
+use mongrel2::config::{Route, Target};
 use mongrel2::wire::control::{Command, Failure, Language, Selector, Status, Table, parse_answer, render_request};
 use mongrel2::wire::tnetstring::Value;
 use testkit::{Process, wait};
 
-use crate::harness::{Client, Operator, Peer, Running, Site, UUID, free_address, get, handler};
+use crate::harness::{Client, Operator, Peer, Running, Site, UUID, files, free_address, get, handler};
 
 const SECOND: &str = "9f0cbd7d-aeff-4195-921e-2ce1c25512d3";
 
@@ -258,6 +258,45 @@ fn many_are_killed_by_address() {
     assert!(bad.iter_mut().all(Client::is_closed));
     good.send(get("/"));
     assert_eq!(good.answer().text(), "index");
+}
+
+/// Host and route of each connection that has asked for something, by its route.
+fn routes(operator: &Operator) -> Vec<(String, String)> {
+    let rows = operator.status(Status::Net);
+    let mut routes: Vec<_> = rows.iter().map(|row| (text(&row["host"]), text(&row["route"]))).collect();
+    routes.sort_unstable();
+    routes
+}
+
+#[test]
+fn connections_are_told_of_and_killed_by_route() {
+    let mut running = site().start();
+    let peer = Peer::connect(running.site.path(), "json");
+    let operator = operator(&running);
+    let mut asking = running.connect();
+    asking.send(get("/json"));
+    peer.request();
+    let mut other = running.connect();
+    other.send(get("/"));
+    other.answer();
+    let _silent = running.connect();
+    let route = |host: &str, route: &str| (host.to_owned(), route.to_owned());
+    let expected = [route("", ""), route("localhost", "/"), route("localhost", "/json")];
+    wait::until("the routes of three connections", || (routes(&operator) == expected).then_some(()));
+    // The routes get other numbers, and one of them goes.
+    running.change(|config| {
+        let routes = &mut config.servers[0].hosts[0].routes;
+        let json = routes.pop().unwrap();
+        *routes = vec![json, Route { path: "/new/".into(), reversed: false, target: files() }];
+    });
+    assert_eq!(routes(&operator), [route("", ""), route("", ""), route("localhost", "/json")]);
+    let kill = |path: &str| operator.ask(&Command::Kill(Selector::Route(path.into()))).unwrap();
+    let count = |count: u64| Table::row([("status", "OK".into()), ("count", count.into())]);
+    assert_eq!((kill("/js"), kill("")), (count(0), count(0)));
+    assert_eq!(kill("/json"), count(1));
+    assert!(asking.is_closed());
+    other.send(get("/new/"));
+    assert_eq!(other.answer().text(), "index");
 }
 
 #[test]
