@@ -131,6 +131,17 @@ impl Database {
     /// # Errors
     /// It is missing, of another kind, from a newer version, or can't be read.
     pub fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        match Self::open_read_only(path) {
+            // What a program that was killed in the middle of a change has left, only who may write can undo.
+            Err(StoreError::ReadOnly) => {
+                drop(Self::open_to_change(path)?);
+                Self::open_read_only(path)
+            }
+            result => result,
+        }
+    }
+
+    fn open_read_only(path: &Path) -> Result<Self, StoreError> {
         let database = Self::open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, BUSY)?;
         database.require_schema(path)?;
         Ok(database)
