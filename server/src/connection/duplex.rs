@@ -232,7 +232,8 @@ impl Connection {
             tracing::info!("closed a socket of {}: no route takes `{}`", self.peer(), path.escape_ascii());
             return Err(End::Closed);
         };
-        let Target::Handler(handler) = &rule.value else { return Err(End::Closed) };
+        let Target::Handler(handler) = &rule.value.target else { return Err(End::Closed) };
+        self.worker.note_place(self.stream.vitals(), &site.places, rule.value.place);
         let line = self.line();
         let peer = Address::new(self.peer().ip());
         let headers: [(&str, &[u8]); 4] = [

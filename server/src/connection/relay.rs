@@ -26,7 +26,7 @@ impl Connection {
             if pending.tracker.status == Some(101)
                 && let Some(websocket) = pending.websocket.take()
             {
-                self.record(&pending.host, pending.asked(), &Outcome::of(&pending.tracker, true));
+                self.record(&pending.host, pending.begun, pending.asked(), &Outcome::of(&pending.tracker, true));
                 return Box::pin(self.start_websocket(*websocket)).await;
             }
             if pending.tracker.is_complete() {
@@ -40,7 +40,7 @@ impl Connection {
                 break Outcome::of(&pending.tracker, false);
             }
         };
-        self.record(&pending.host, pending.asked(), &outcome);
+        self.record(&pending.host, pending.begun, pending.asked(), &outcome);
         outcome.after
     }
 

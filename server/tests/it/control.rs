@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use mongrel2::config::Target;
+use mongrel2::config::{Route, Target};
 use mongrel2::wire::control::{Command, Failure, Language, Selector, Status, Table, parse_answer, render_request};
 use mongrel2::wire::tnetstring::Value;
 use testkit::{Process, wait};
 
-use crate::harness::{Client, Operator, Peer, Running, Site, UUID, free_address, get, handler};
+use crate::harness::{Client, Operator, Peer, Running, Site, UUID, files, free_address, get, handler};
 
 const SECOND: &str = "9f0cbd7d-aeff-4195-921e-2ce1c25512d3";
 
@@ -260,6 +260,48 @@ fn many_are_killed_by_address() {
     assert_eq!(good.answer().text(), "index");
 }
 
+/// Host and route of each connection that has asked for something, by its route.
+fn routes(operator: &Operator) -> Vec<(String, String)> {
+    let rows = operator.status(Status::Net);
+    let mut routes: Vec<_> = rows.iter().map(|row| (text(&row["host"]), text(&row["route"]))).collect();
+    routes.sort_unstable();
+    routes
+}
+
+#[test]
+fn connections_are_told_of_and_killed_by_route() {
+    let mut running = site().start();
+    let peer = Peer::connect(running.site.path(), "json");
+    let operator = operator(&running);
+    let mut asking = running.connect();
+    asking.send(get("/json"));
+    peer.request();
+    let mut other = running.connect();
+    other.send(get("/"));
+    other.answer();
+    let _silent = running.connect();
+    let route = |host: &str, route: &str| (host.to_owned(), route.to_owned());
+    let expected = [route("", ""), route("localhost", "/"), route("localhost", "/json")];
+    wait::until("the routes of three connections", || (routes(&operator) == expected).then_some(()));
+    // The routes get other numbers, and one of them goes.
+    running.change(|config| {
+        let routes = &mut config.servers[0].hosts[0].routes;
+        let json = routes.pop().unwrap();
+        *routes = vec![json, Route { path: "/new/".into(), reversed: false, target: files() }];
+    });
+    assert_eq!(routes(&operator), [route("", ""), route("", ""), route("localhost", "/json")]);
+    let kill = |path: &str| {
+        let killed = operator.ask(&Command::Kill(Selector::Route(path.into()))).unwrap();
+        (number(&killed.rows[0][1]), killed.note.is_some())
+    };
+    assert!([kill("/js"), kill("")].iter().all(|(count, _)| *count == 0));
+    let (count, late) = kill("/json");
+    assert!(count == 1 || late);
+    assert!(asking.is_closed());
+    other.send(get("/new/"));
+    assert_eq!(other.answer().text(), "index");
+}
+
 #[test]
 fn answers_come_while_everybody_is_busy() {
     let running = site().start();
@@ -395,6 +437,23 @@ fn a_file_that_is_no_socket_is_left_alone() {
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(stderr.contains("`ipc://static/precious` would replace a file that is no socket"), "{stderr}");
     assert_eq!(fs::read_to_string(site.path().join("static/precious")).unwrap(), "precious");
+}
+
+#[test]
+fn an_address_of_tcp_works_and_may_be_taken() {
+    let mut site = site();
+    let spec = format!("tcp://127.0.0.1:{}", free_address().port());
+    site.server().control_port.clone_from(&spec);
+    let running = site.start();
+    assert_eq!(Operator::connect_to(&spec).say("uuid")["uuid"], UUID);
+    let mut other = Site::new();
+    other.server().control_port.clone_from(&spec);
+    other.save();
+    let output = other.command().output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains(&format!("cannot bind the control port `{spec}`: Address already in use")), "{stderr}");
+    assert!(stderr.contains("hint: another program has this address"), "{stderr}");
+    drop(running);
 }
 
 #[test]

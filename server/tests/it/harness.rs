@@ -109,6 +109,11 @@ impl Site {
     /// Starts the server and waits until it listens.
     pub(crate) fn start(self) -> Running {
         self.save();
+        self.start_again()
+    }
+
+    /// The same, with the database as it is.
+    pub(crate) fn start_again(self) -> Running {
         let process = Process::start(self.command().stdout(std::process::Stdio::null()));
         process.wait_for_stderr("listens on");
         Running::of(self, process)

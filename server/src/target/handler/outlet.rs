@@ -76,7 +76,7 @@ impl Outlet {
     }
 
     /// How many messages wait.
-    pub(super) fn waiting(&self) -> usize {
+    pub(crate) fn waiting(&self) -> usize {
         self.backlog.waiting.load(Ordering::Relaxed)
     }
 

@@ -20,6 +20,7 @@ use super::inlet::{Inlet, Receiving};
 use super::outlet::{Outlet, Sending};
 use super::sender::{self, Unwatched};
 use super::{Dispatch, Handler};
+use crate::statistics::Queues;
 use crate::worker::Worker;
 
 /// How long libzmq may take to let go of an address.
@@ -145,6 +146,12 @@ impl Sockets {
         let mut addresses: Vec<_> = sends.chain(receives).map(|(spec, waiting)| (spec.as_str(), waiting)).collect();
         addresses.sort_unstable();
         addresses
+    }
+
+    /// The queues of the addresses that send, by `send_spec`.
+    pub(crate) fn queues(&self) -> Queues {
+        let used = self.outlets.iter().filter(|(_, (_, outlet))| outlet.strong_count() > 0);
+        used.map(|(spec, (_, outlet))| (spec.clone(), Weak::clone(outlet))).collect()
     }
 
     /// The sockets that are new since the last call.
