@@ -5,6 +5,8 @@
 //! write the access log, the server has to know status, size and end.  What isn't HTTP/1.x (ICY, raw
 //! streams) simply has no end until the handler closes the connection.
 
+use std::borrow::Cow;
+
 use super::chunked::{Decoder, Step};
 use super::token::{decimal, has_token};
 
@@ -82,10 +84,16 @@ impl Tracker {
     fn step(&mut self, bytes: &[u8]) -> usize {
         match &mut self.state {
             State::Head(head) => {
-                let before = head.len();
-                head.extend_from_slice(bytes);
-                let head = std::mem::take(head);
-                self.head(head).map_or(bytes.len(), |length| length - before)
+                let (before, mut head) = (head.len(), std::mem::take(head));
+                // What is behind a head may be very long, and is not copied.
+                let (head, taken) = if before == 0 {
+                    (Cow::Borrowed(bytes), bytes.len())
+                } else {
+                    let taken = bytes.len().min(MAX_HEAD);
+                    head.extend_from_slice(&bytes[..taken]);
+                    (Cow::Owned(head), taken)
+                };
+                self.head(head).map_or(taken, |length| length - before)
             }
             State::Length(left) => {
                 let here = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
@@ -120,7 +128,7 @@ impl Tracker {
     }
 
     /// Looks at the head so far; gives its length once it is complete.
-    fn head(&mut self, head: Vec<u8>) -> Option<usize> {
+    fn head(&mut self, head: Cow<'_, [u8]>) -> Option<usize> {
         let mut headers = [httparse::EMPTY_HEADER; 64];
         let mut response = httparse::Response::new(&mut headers);
         match response.parse(&head) {
@@ -130,7 +138,7 @@ impl Tracker {
                 Some(length)
             }
             Ok(httparse::Status::Partial) if head.len() < MAX_HEAD => {
-                self.state = State::Head(head);
+                self.state = State::Head(head.into_owned());
                 None
             }
             _ => {

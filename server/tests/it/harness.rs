@@ -13,6 +13,7 @@ use mongrel2::config::{Config, Database, Dir, Handler, Host, Route, Server, Targ
 use mongrel2::wire::control;
 use mongrel2::wire::extended::Extended;
 use mongrel2::wire::tnetstring::Value;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tempfile::TempDir;
 use testkit::{Process, wait};
 
@@ -30,6 +31,7 @@ pub(crate) struct Site {
 impl Site {
     /// One server with one host without routes, on a free port.
     pub(crate) fn new() -> Self {
+        raise_limit();
         let folder = tempfile::tempdir().unwrap();
         for name in ["run", "logs", "static"] {
             fs::create_dir(folder.path().join(name)).unwrap();
@@ -120,6 +122,13 @@ impl Site {
     }
 }
 
+/// Lets this process have as many descriptors as it may: some tests are thousands of clients.
+fn raise_limit() {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    // Most tests need few.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+}
+
 pub(crate) fn files() -> Target {
     Target::Dir(Dir {
         base: "static/".into(),
@@ -192,9 +201,14 @@ impl Running {
         fs::read_to_string(self.site.path().join("logs").join(name)).unwrap()
     }
 
-    /// How many descriptors the server has open.
+    /// How many descriptors the server has open, but for those of the database, to which it writes now and then.
     pub(crate) fn descriptors(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap().count()
+        let folder = self.site.path();
+        let of_database = |link: &Path| link == folder || link.to_string_lossy().contains("config.sqlite");
+        let all = fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap();
+        // One may be closed before it is looked at.
+        let links = all.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
+        links.filter(|link| !of_database(link)).count()
     }
 
     /// How many bytes of memory the server has.
@@ -395,6 +409,8 @@ impl Peer {
         let socket = |kind, direction| {
             let socket = context.socket(kind).unwrap();
             socket.set_linger(1000).unwrap();
+            // It throws away what is too much, otherwise.
+            socket.set_sndhwm(0).unwrap();
             socket.set_rcvtimeo(deadline).unwrap();
             socket.connect(&format!("ipc://{}/run/{name}.{direction}", folder.display())).unwrap();
             socket
@@ -428,6 +444,11 @@ impl Peer {
 
     pub(crate) fn send(&self, message: impl AsRef<[u8]>) {
         self.publish.send(message.as_ref(), 0).unwrap();
+    }
+
+    /// Sends a message of several frames.
+    pub(crate) fn send_parts(&self, parts: &[Vec<u8>]) {
+        self.publish.send_multipart(parts, 0).unwrap();
     }
 
     /// Sends bytes to connections.

@@ -7,6 +7,7 @@ use std::thread;
 use mongrel2::config::{Route, Target};
 
 use crate::harness::{Client, Peer, Running, Site, files, free_address, get, handler};
+use crate::websocket;
 
 fn start() -> Running {
     Site::new().files("/").file("static/index.html", "index").route("/one", Target::Handler(handler("one"))).start()
@@ -184,26 +185,17 @@ fn a_log_that_was_moved_away_is_opened_anew() {
     testkit::wait::until("the new log", || running.log("error.log").contains("reloaded in").then_some(()));
 }
 
-/// What an end of a WebSocket's handshake needs from a handler.
-const ACCEPTED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
-
-const HANDSHAKE: &str = "GET /ID HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-                         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-
 /// Clients that wait at a handler: long polls and WebSockets in turn, with the ids of their connections.
 fn crowd(running: &Running, peer: &Peer, name: &str, count: usize) -> Vec<(Client, u64)> {
     (0..count)
         .map(|number| {
-            let mut client = running.connect();
-            if number % 2 == 0 {
-                client.send(get(&format!("/{name}")));
-                return (client, peer.request().id);
+            let path = format!("/{name}");
+            if number % 2 == 1 {
+                return websocket::open(running, peer, &path);
             }
-            client.send(HANDSHAKE.replace("ID", name));
-            let id = peer.request().id;
-            peer.reply(&[id], ACCEPTED);
-            client.take(ACCEPTED.len());
-            (client, id)
+            let mut client = running.connect();
+            client.send(get(&path));
+            (client, peer.request().id)
         })
         .collect()
 }
@@ -249,7 +241,11 @@ fn only_the_connections_of_a_removed_handler_are_closed() {
         if number % 2 == 0 {
             assert_eq!(client.answer().status, 503);
         } else {
-            assert_eq!(client.take(4), b"\x88\x02\x03\xe9", "a WebSocket is told that the server goes away (1001)");
+            assert_eq!(
+                client.take(4),
+                websocket::close_frame(1001),
+                "a WebSocket is told that the server goes away (1001)"
+            );
         }
         assert!(client.is_closed());
     }

@@ -29,6 +29,9 @@ const REBIND: Duration = Duration::from_secs(1);
 /// How long messages may take to get out when the server ends, in milliseconds.
 const LINGER: i32 = 1000;
 
+/// The longest message that comes from a handler, in bytes: libzmq makes room for what is announced.
+const LONGEST: i64 = 1 << 30;
+
 /// An address that can't be bound.
 #[derive(Debug, Error)]
 #[error("cannot bind the handler address `{spec}`: {error}")]
@@ -117,7 +120,7 @@ impl Sockets {
     fn bind(&self, kind: zmq::SocketType, spec: &str) -> Result<zmq::Socket, SocketError> {
         let fault = |error| SocketError { spec: spec.to_owned(), error };
         let socket = self.context.socket(kind).map_err(fault)?;
-        socket.set_linger(LINGER).map_err(fault)?;
+        socket.set_linger(LINGER).and(socket.set_maxmsgsize(LONGEST)).map_err(fault)?;
         let address = address(spec);
         // Only an address that this process had may be about to become free.
         let ours = self.outlets.contains_key(spec) || self.inlets.contains_key(spec);
