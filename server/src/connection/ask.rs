@@ -112,7 +112,9 @@ impl Connection {
         let dispatch = &route.handler.dispatch;
         let send = |headers: Headers<'_>| dispatch.request(line.id(), request.path(), headers, extra.body).is_ok();
         let sent = self.with_headers(line, request, route, extra, send);
-        line.introduce(route.handler);
+        if sent {
+            line.introduce(route.handler);
+        }
         sent
     }
 

@@ -133,7 +133,7 @@ impl Connection {
     /// Begins to wait; gives whether there is anything to wait for.
     fn rest(&self) -> bool {
         match self.open {
-            Open::Nothing if self.worker.is_draining() => return false,
+            Open::Nothing | Open::Duplex(_) if self.worker.is_draining() => return false,
             // One that has not waited for anything reads no clock: that its bytes have moved is noted by the sweep.
             Open::Nothing => self.stream.vitals().enter(Phase::Idle),
             Open::Request(_) => self.stream.vitals().enter(Phase::Waiting),

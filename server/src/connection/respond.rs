@@ -44,8 +44,12 @@ impl Connection {
             405 => self.answer(405).header("Allow", ALLOW),
             // Whoever comes back earlier finds the handler as it was.
             503 => self.answer(503).header("Retry-After", self.worker.site().settings.handler_wait.as_secs().max(1)),
-            // RFC 6455, section 4.4, and RFC 9110, section 15.5.22.
-            426 => self.answer(426).header("Upgrade", "websocket").header("Sec-WebSocket-Version", websocket::VERSION),
+            // RFC 6455, section 4.4, and RFC 9110, sections 7.8 and 15.5.22.
+            426 => self
+                .answer(426)
+                .header("Upgrade", "websocket")
+                .header("Connection", "Upgrade")
+                .header("Sec-WebSocket-Version", websocket::VERSION),
             _ => self.answer(status),
         };
         self.send_page(manner, answer, host).await

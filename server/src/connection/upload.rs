@@ -19,7 +19,7 @@ use super::request::{Refusal, Request};
 use super::tempfile::TempFile;
 use super::vitals::Phase;
 use super::{Connection, Open, Outcome};
-use crate::target::handler::Handler;
+use crate::target::handler::{Handler, Message};
 
 /// The longest piece of a body in one message.
 const PIECE: usize = 64 * 1024;
@@ -179,11 +179,10 @@ impl Connection {
         let headers: [(&str, &[u8]); 2] = [("UPLOAD_STREAM", offset.as_bytes()), ("UPLOAD_STREAM_DONE", b"1")];
         let is_last = piece.is_none() || upload.body.is_over();
         let headers = if is_last { &headers[..] } else { &headers[..1] };
-        loop {
-            let dispatch = &upload.handler().dispatch;
-            let data = piece.clone().map_or(&[][..], |piece| upload.body.data(piece));
-            if dispatch.piece(upload.line.id(), request.path(), headers, data).is_ok() {
-                return Ok(None);
+        let (handler, room) = loop {
+            let handler = upload.handler();
+            if let Some(room) = handler.dispatch.try_room() {
+                break (handler, room);
             }
             self.stream.vitals().enter(Phase::Waiting);
             tokio::select! {
@@ -194,9 +193,13 @@ impl Connection {
                         return Ok(outcome);
                     }
                 }
-                () = dispatch.room() => {}
+                room = handler.dispatch.room() => break (handler, room),
             }
-        }
+        };
+        let body = piece.map_or(&[][..], |piece| upload.body.data(piece));
+        let message = Message::Piece { path: request.path(), server: headers, body };
+        handler.dispatch.message(room, upload.line.id(), &message);
+        Ok(None)
     }
 
     /// Waits for more of the body; passes on meanwhile what the handler sends.

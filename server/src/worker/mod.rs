@@ -9,7 +9,6 @@ mod report;
 mod thread;
 
 use std::cell::{Cell, RefCell};
-use std::fs::File;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -29,7 +28,7 @@ use crate::log::{Access, AccessLog};
 use crate::site::Site;
 use crate::statistics::{Counts, Exchange, Places, Tally};
 use crate::target::directory::cache::Cache;
-use crate::target::handler::{Inlet, Socket};
+use crate::target::handler::{Inlet, SentFile, Socket};
 
 use self::members::Member;
 use self::thread::Seed;
@@ -88,17 +87,14 @@ pub(crate) enum Item {
     Removed,
 }
 
-/// A file that a handler has sent.
-#[derive(Debug, Clone)]
-pub(crate) struct SentFile {
-    pub(crate) file: Arc<File>,
-    pub(crate) size: u64,
-}
-
 impl Item {
-    /// How many bytes of memory it keeps.
+    /// How many bytes of those that may wait for a client it takes.
     pub(crate) fn size(&self) -> usize {
-        if let Self::Bytes(bytes) = self { bytes.len() } else { 0 }
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::File(_) => SentFile::WEIGHT,
+            Self::Close | Self::Unanswered | Self::Removed => 0,
+        }
     }
 }
 

@@ -6,10 +6,12 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use mongrel2::config::history::Entry;
 use mongrel2::config::{Config, Database, Dir, Handler, Host, Route, Server, Target, default_mimetypes};
 use mongrel2::wire::control;
+use mongrel2::wire::extended::Extended;
 use mongrel2::wire::tnetstring::Value;
 use tempfile::TempDir;
 use testkit::{Process, wait};
@@ -189,6 +191,18 @@ impl Running {
     pub(crate) fn log(&self, name: &str) -> String {
         fs::read_to_string(self.site.path().join("logs").join(name)).unwrap()
     }
+
+    /// How many descriptors the server has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap().count()
+    }
+
+    /// How many bytes of memory the server has.
+    pub(crate) fn memory(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
+    }
 }
 
 pub(crate) fn get(path: &str) -> String {
@@ -265,6 +279,11 @@ impl Client {
         let result = self.stream.peek(&mut [0]);
         self.stream.set_nonblocking(false).unwrap();
         result
+    }
+
+    /// Closes the connection at once, so that the server is told of an error (RST).
+    pub(crate) fn reset(self) {
+        socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
     }
 
     /// Closes the sending half.
@@ -415,6 +434,13 @@ impl Peer {
     pub(crate) fn reply(&self, ids: &[u64], body: impl AsRef<[u8]>) {
         let mut message = Vec::new();
         mongrel2::wire::reply::render(&mut message, UUID.as_bytes(), ids, body.as_ref());
+        self.send(message);
+    }
+
+    /// Sends an extended reply.
+    pub(crate) fn extended(&self, ids: &[u64], extended: &Extended) {
+        let mut message = Vec::new();
+        mongrel2::wire::reply::render_extended(&mut message, UUID.as_bytes(), ids, extended);
         self.send(message);
     }
 

@@ -3,13 +3,13 @@
 //! PUSH gives each message to one of the connected handlers, PUB to all of them.  While none is connected the
 //! queue holds the messages; a request that has waited for `handler.wait` is taken back, and its client gets 503.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, timeout_at};
 
 use super::Busy;
@@ -34,9 +34,15 @@ pub(crate) struct Outlet {
 struct Backlog {
     /// How many more requests may wait.
     room: Semaphore,
+    /// How many more messages of clients may wait that may each have many: they leave room for requests.
+    messages: Arc<Semaphore>,
     /// How many messages wait.
     waiting: AtomicUsize,
 }
+
+/// Room for a message of a client that may have many.
+#[derive(Debug)]
+pub(crate) struct Room(OwnedSemaphorePermit);
 
 #[derive(Debug)]
 struct Parcel {
@@ -50,17 +56,22 @@ struct Parcel {
 enum Kind {
     /// A request: a client waits.
     Request,
+    /// Another message of a client.
+    Message,
     /// The notice to the handler of that name that the connection is gone; nobody waits.
     Gone(Arc<str>),
+    /// The notice to the handler of that name that there is no such connection.
+    Unknown(Arc<str>),
     /// Another notice.
     Notice,
 }
 
 impl Outlet {
-    /// Makes an outlet for which that many requests may wait, and the task that sends them.
+    /// Makes an outlet for which that many requests may wait, and as many other messages, and the task that sends them.
     pub(super) fn new(sender: Unwatched, limit: usize) -> (Self, Sending) {
         let (queue, parcels) = mpsc::unbounded_channel();
-        let backlog = Arc::new(Backlog { room: Semaphore::new(limit), waiting: AtomicUsize::new(0) });
+        let messages = Arc::new(Semaphore::new(limit));
+        let backlog = Arc::new(Backlog { room: Semaphore::new(limit), messages, waiting: AtomicUsize::new(0) });
         (Self { queue, backlog: Arc::clone(&backlog) }, Sending { sender, parcels, backlog })
     }
 
@@ -69,16 +80,25 @@ impl Outlet {
         self.backlog.waiting.load(Ordering::Relaxed)
     }
 
-    /// Waits until there is room for a request.
-    pub(super) async fn room(&self) {
-        // Nobody closes it.
-        let _ = self.backlog.room.acquire().await;
-    }
-
     pub(super) fn request(&self, id: u64, message: Vec<u8>) -> Result<(), Busy> {
         self.backlog.room.try_acquire().map_err(|_| Busy)?.forget();
         self.push(id, Kind::Request, message);
         Ok(())
+    }
+
+    /// Room for a message, if there is any now.
+    pub(super) fn try_room(&self) -> Option<Room> {
+        Arc::clone(&self.backlog.messages).try_acquire_owned().ok().map(Room)
+    }
+
+    /// Waits for room for a message.
+    pub(super) async fn room(&self) -> Room {
+        Room(Arc::clone(&self.backlog.messages).acquire_owned().await.expect("nobody closes it"))
+    }
+
+    pub(super) fn message(&self, room: Room, id: u64, message: Vec<u8>) {
+        room.0.forget();
+        self.push(id, Kind::Message, message);
     }
 
     /// Tells the end of a connection, of which there is one each: what waits of these needs no other bound.
@@ -86,12 +106,21 @@ impl Outlet {
         self.push(id, Kind::Gone(Arc::clone(ident)), message);
     }
 
-    /// Tells a handler that a connection is gone which it has made up, perhaps; or how much a client has taken.
-    pub(super) fn notice(&self, id: u64, ident: Option<&Arc<str>>, message: Vec<u8>) {
+    /// Tells a handler that there is no connection of that id, which it may have made up.
+    pub(super) fn unknown(&self, id: u64, ident: &Arc<str>, message: Vec<u8>) {
+        self.notice(id, Kind::Unknown(Arc::clone(ident)), message);
+    }
+
+    /// Tells a handler how much a client has taken.
+    pub(super) fn credits(&self, id: u64, message: Vec<u8>) {
+        self.notice(id, Kind::Notice, message);
+    }
+
+    fn notice(&self, id: u64, kind: Kind, message: Vec<u8>) {
         if self.backlog.room.available_permits() == 0 {
             return tracing::warn!("a notice about connection {id} was dropped: the handler takes no messages");
         }
-        self.push(id, ident.map_or(Kind::Notice, |ident| Kind::Gone(Arc::clone(ident))), message);
+        self.push(id, kind, message);
     }
 
     fn push(&self, id: u64, kind: Kind, message: Vec<u8>) {
@@ -148,15 +177,18 @@ async fn deliver(
     worker: &Worker,
     backlog: &Backlog,
 ) {
+    // The one whose turn it is takes no room.
+    match parcel.kind {
+        Kind::Request => backlog.room.add_permits(1),
+        Kind::Message => backlog.messages.add_permits(1),
+        Kind::Gone(_) | Kind::Unknown(_) | Kind::Notice => {}
+    }
     let is_news = told.is_news(&parcel);
     let Parcel { id, since, kind, message } = parcel;
     let sent = !is_news || send(sender, message, since + wait).await;
     backlog.waiting.fetch_sub(1, Ordering::Relaxed);
-    if matches!(kind, Kind::Request) {
-        backlog.room.add_permits(1);
-        if !sent {
-            worker.unanswered(id).await;
-        }
+    if !sent && matches!(kind, Kind::Request | Kind::Message) {
+        worker.unanswered(id).await;
     }
 }
 
@@ -181,30 +213,42 @@ async fn send(sender: &mut Sender, message: Vec<u8>, deadline: Instant) -> bool 
 /// for ever.
 #[derive(Debug, Default)]
 struct Told {
-    told: HashSet<(u64, Arc<str>)>,
+    told: HashMap<(u64, Arc<str>), How>,
     order: VecDeque<(u64, Arc<str>)>,
+}
+
+/// Why it has been told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// The connection has ended.
+    Ended,
+    /// A handler has replied to it; a connection of that id may yet come.
+    Asked,
 }
 
 impl Told {
     /// Whether a message has to be sent: each end of a connection is told once.
     fn is_news(&mut self, parcel: &Parcel) -> bool {
         match &parcel.kind {
-            Kind::Request | Kind::Notice => true,
-            Kind::Gone(ident) => self.first((parcel.id, Arc::clone(ident))),
+            Kind::Request | Kind::Message | Kind::Notice => true,
+            Kind::Gone(ident) => self.first((parcel.id, Arc::clone(ident)), How::Ended),
+            Kind::Unknown(ident) => self.first((parcel.id, Arc::clone(ident)), How::Asked),
         }
     }
 
-    fn first(&mut self, notice: (u64, Arc<str>)) -> bool {
-        let first = self.told.insert(notice.clone());
-        if first {
-            self.order.push_back(notice);
+    fn first(&mut self, notice: (u64, Arc<str>), how: How) -> bool {
+        match (self.told.get(&notice), how) {
+            (Some(How::Ended), _) | (Some(How::Asked), How::Asked) => return false,
+            (Some(How::Asked), How::Ended) => {}
+            (None, _) => self.order.push_back(notice.clone()),
         }
+        self.told.insert(notice, how);
         if self.order.len() > REMEMBERED
             && let Some(oldest) = self.order.pop_front()
         {
             self.told.remove(&oldest);
         }
-        first
+        true
     }
 }
 
@@ -215,7 +259,7 @@ mod tests {
     #[test]
     fn an_end_is_told_once_to_each_and_not_remembered_for_ever() {
         let mut told = Told::default();
-        let mut first = |id: u64, ident: &str| told.first((id, ident.into()));
+        let mut first = |id: u64, ident: &str| told.first((id, ident.into()), How::Ended);
         assert!(first(1, "a"));
         assert!(!first(1, "a"));
         assert!(first(1, "b"));
@@ -224,5 +268,14 @@ mod tests {
         }
         assert!(first(1, "a"), "long forgotten");
         assert_eq!((told.told.len(), told.order.len()), (REMEMBERED, REMEMBERED));
+    }
+
+    #[test]
+    fn asking_for_an_id_takes_nothing_from_its_end() {
+        let mut told = Told::default();
+        let news =
+            [How::Asked, How::Asked, How::Ended, How::Ended, How::Asked].map(|how| told.first((1, "a".into()), how));
+        assert_eq!(news, [true, false, true, false, false]);
+        assert_eq!((told.told.len(), told.order.len()), (1, 1));
     }
 }
