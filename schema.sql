@@ -78,9 +78,33 @@ CREATE TABLE filter (id INTEGER PRIMARY KEY,
     name TEXT,
     settings TEXT);
 
+-- What servers have counted under the generation that they serve.  A server writes its own rows and no others; it
+-- touches no other table but past_statistic.  The ids mean what they meant in that generation.
 CREATE TABLE statistic (id SERIAL,
-    other_type TEXT,
+    other_type TEXT,                        -- 'server', 'host' or 'route': the table of other_id
     other_id INTEGER,
+    name TEXT,                              -- 'latency' (seconds), 'bytes', 'errors' (0 or 1 each); of servers 'starts'
+    sum REAL,
+    sumsq REAL,                             -- sum of the squares
+    n INTEGER,                              -- how many samples
+    min REAL,
+    max REAL,
+    mean REAL,
+    sd REAL,                                -- standard deviation
+    generation INTEGER DEFAULT 0,           -- 0 if they have never been counted
+    server TEXT DEFAULT '',                 -- uuid
+    host TEXT DEFAULT '',                   -- name of the host, of hosts and routes
+    route TEXT DEFAULT '',                  -- path of the route, of routes
+    first_at TIMESTAMP DEFAULT '',          -- UTC: when the row was first written
+    last_at TIMESTAMP DEFAULT '',           -- UTC: when it was last written
+    PRIMARY KEY (other_type, other_id, name));
+
+-- The same of the generations before.  It survives `m2sh init` and `m2sh load`, which give new ids.
+CREATE TABLE past_statistic (generation INTEGER,
+    server TEXT,
+    other_type TEXT,
+    host TEXT,
+    route TEXT,
     name TEXT,
     sum REAL,
     sumsq REAL,
@@ -89,7 +113,9 @@ CREATE TABLE statistic (id SERIAL,
     max REAL,
     mean REAL,
     sd REAL,
-    PRIMARY KEY (other_type, other_id, name));
+    first_at TIMESTAMP,
+    last_at TIMESTAMP,
+    PRIMARY KEY (generation, server, other_type, host, route, name));
 
 -- Who changed what, when and why.  It survives `m2sh init` and `m2sh load`.
 CREATE TABLE log (id INTEGER PRIMARY KEY,

@@ -23,9 +23,16 @@ impl Report {
     /// It was done for this server: `did` is the word for it, as in `Stopped server …`.
     pub fn done(&mut self, did: &str, found: &Found) {
         self.done += 1;
-        let pid = found.pid().unwrap_or_default();
-        let text = format!("{did} server {} at PID {pid}", found.title());
-        self.told.push((text, found.json("outcome", did.to_lowercase())));
+        self.told.push((text(did, found), found.json("outcome", did.to_lowercase())));
+    }
+
+    /// It serves this generation of the configuration now.
+    pub fn reloaded(&mut self, found: &Found, generation: i64) {
+        self.done += 1;
+        let text = format!("{}, generation {generation}", text("Reloaded", found));
+        let mut json = found.json("outcome", "reloaded");
+        json["generation"] = generation.into();
+        self.told.push((text, json));
     }
 
     /// There was nothing to be done, as the server doesn't run.
@@ -59,4 +66,8 @@ impl Report {
             _ => Exit::Failure,
         })
     }
+}
+
+fn text(did: &str, found: &Found) -> String {
+    format!("{did} server {} at PID {}", found.title(), found.pid().unwrap_or_default())
 }

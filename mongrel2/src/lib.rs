@@ -5,12 +5,15 @@
 //!   ([`config::store`]) and the audit log beside them ([`config::history`]).
 //! * [`pattern`] and [`route`]: which target a path gets.  Pure: no I/O, no clock.
 //! * [`redirect`]: where a redirect leads.  Pure.
+//! * [`summary`]: what many samples come to.  Pure.
 //! * [`wire`]: the bytes exchanged with handlers, each format rendered and parsed in one file.  Pure.
-//! * [`handler`]: write a handler in Rust.
+//! * [`handler`]: write a handler in Rust.  [`control`]: ask a running server.
 
 pub mod config;
+pub mod control;
 pub mod handler;
 pub mod pattern;
 pub mod redirect;
 pub mod route;
+pub mod summary;
 pub mod wire;

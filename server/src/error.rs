@@ -40,6 +40,8 @@ pub(crate) enum StartError {
     PidFile(#[from] PidFileError),
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, io::Error),
+    #[error("cannot show metrics at {0}: {1}")]
+    Metrics(SocketAddr, io::Error),
     #[error(transparent)]
     Socket(#[from] SocketError),
     #[error(transparent)]
@@ -87,7 +89,9 @@ impl StartError {
                 Some(format!("mkdir -p {} (in the chroot), or `m2sh start`, which does so", folder.display()))
             }
             Self::PidFile(PidFileError::Running(_)) => Some("m2sh reload, or m2sh stop".into()),
-            Self::Listen(address, error) if error.kind() == io::ErrorKind::AddrInUse => {
+            Self::Listen(address, error) | Self::Metrics(address, error)
+                if error.kind() == io::ErrorKind::AddrInUse =>
+            {
                 Some(format!("see who listens there: ss -ltnp 'sport = :{}'", address.port()))
             }
             Self::Listen(address, error)

@@ -9,6 +9,7 @@
 //! * `worker`: one thread per core, each with its own connections.  Workers share nothing that changes.
 //! * `site`: what a reload replaces; never changed, only replaced.
 //! * `target`: files, handlers and redirects; `page`: the error pages of a host.  `connection`: HTTP.
+//! * `statistics`: what is counted of requests, for the database and for `metrics`, which are fetched by HTTP.
 //! * `log`: both logs.  [`pidfile`]: who is running.
 
 mod addresses;
@@ -18,6 +19,7 @@ mod daemon;
 mod error;
 mod listen;
 mod log;
+mod metrics;
 mod page;
 pub mod pidfile;
 mod privilege;
@@ -25,6 +27,7 @@ mod run;
 mod signal;
 mod site;
 mod start;
+mod statistics;
 mod target;
 mod worker;
 

@@ -4,9 +4,11 @@ mod commands;
 
 use std::net::TcpListener;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use mongrel2::config::{Checked, Server};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -16,9 +18,11 @@ use crate::daemon::Caller;
 use crate::error::StartError;
 use crate::listen;
 use crate::log;
+use crate::metrics;
 use crate::signal::{Event, Signals};
 use crate::site::Site;
 use crate::start::{Command, Loaded, Plan, Started, log_paths, start};
+use crate::statistics::{Places, Statistics};
 use crate::target::handler::Sockets;
 use crate::worker::{Mail, Thread};
 
@@ -36,15 +40,20 @@ pub(crate) fn run(plan: Plan, caller: &mut Caller) -> Result<(), StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let mut signals = runtime.block_on(async { Signals::listen() })?;
     let started = start(plan, caller.is_terminal())?;
-    let Started { command, checked, generation, sockets, control, workers, log, pid_file } = started;
+    let Started { command, checked, sockets, control, workers, collector, metrics, log, pid_file } = started;
+    let about = About { generation: collector.generation(), started: collector.started(), workers: workers.len() };
     let control = runtime.block_on(async { Control::new(control) })?;
+    let statistics = runtime.block_on(async { Statistics::begin(collector, metrics) });
     if !caller.is_terminal() {
         log.detach();
     }
     caller.serving()?;
-    let about = About { generation, started: SystemTime::now(), workers: workers.len() };
-    let mut running = Running { command, checked, sockets, control, workers, log, about, is_stopping: false };
+    let mut running =
+        Running { command, checked, sockets, control, workers, statistics, log, about, is_stopping: false };
     runtime.block_on(running.serve_all(&mut signals));
+    // Nobody who still looks at the metrics may keep a worker from its end.
+    drop(signals);
+    drop(runtime);
     let Running { sockets, control, workers, log, .. } = running;
     drop(control);
     workers.into_iter().for_each(Thread::join);
@@ -62,17 +71,26 @@ struct Running {
     sockets: Sockets,
     control: Control,
     workers: Vec<Thread>,
+    statistics: Statistics,
     log: log::Writer,
     about: About,
     is_stopping: bool,
 }
 
-/// What an operator wants of the main thread, by a signal or at the control port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a reload puts in the place of what there is.
+struct Next {
+    site: Arc<Site>,
+    /// None if they stay.
+    listeners: Vec<TcpListener>,
+    metrics: metrics::Change,
+}
+
+/// What an operator wants of the main thread.
 enum Wish {
-    Reload,
-    Reopen,
-    End(End),
+    /// By a signal.
+    Event(Event),
+    /// At the control port, which has to answer.
+    Request(Bytes),
 }
 
 /// How the server is to end.
@@ -84,16 +102,6 @@ enum End {
     Cut,
 }
 
-impl From<Event> for Wish {
-    fn from(event: Event) -> Self {
-        match event {
-            Event::Reload => Self::Reload,
-            Event::Reopen => Self::Reopen,
-            Event::Stop => Self::End(End::Drained),
-        }
-    }
-}
-
 impl Running {
     async fn serve_all(&mut self, signals: &mut Signals) {
         let end = self.until_stopped(signals).await;
@@ -102,33 +110,34 @@ impl Running {
             self.drain(signals).await;
         }
         self.cut().await;
+        self.statistics.finish().await;
     }
 
-    /// Serves signals and the control port; gives how the server is to end.
+    /// Does what operators want; gives how the server is to end.
     async fn until_stopped(&mut self, signals: &mut Signals) -> End {
         loop {
-            match self.next(signals).await {
-                Wish::End(end) => return end,
-                Wish::Reopen => self.reopen(&self.server().clone()),
-                Wish::Reload => {
+            match self.wish(signals).await {
+                Wish::Event(Event::Stop) => return End::Drained,
+                Wish::Event(Event::Reopen) => self.reopen(&self.server().clone()),
+                Wish::Event(Event::Reload) => {
                     // What came of it is in the log.
                     let _ = self.reload().await;
                     self.control.settle();
+                }
+                Wish::Request(request) => {
+                    if let Some(end) = self.serve(&request).await {
+                        return end;
+                    }
                 }
             }
         }
     }
 
-    /// The next wish of a signal, or of a request that has got its answer.
-    async fn next(&mut self, signals: &mut Signals) -> Wish {
-        loop {
-            let request = tokio::select! {
-                event = signals.next() => return Wish::from(event),
-                request = self.control.request() => request,
-            };
-            if let Some(end) = self.serve(&request).await {
-                return Wish::End(end);
-            }
+    /// Waits for the next wish; nothing is lost if this is dropped.
+    async fn wish(&mut self, signals: &mut Signals) -> Wish {
+        tokio::select! {
+            event = signals.next() => Wish::Event(event),
+            request = self.control.request() => Wish::Request(request),
         }
     }
 
@@ -145,7 +154,9 @@ impl Running {
     /// Takes the configuration anew, or leaves everything as it is; says so in the log.
     async fn reload(&mut self) -> Result<i64, StartError> {
         let began = Instant::now();
-        match self.replace().await {
+        let result = self.replace().await;
+        self.statistics.reloaded(result.is_ok()).await;
+        match result {
             Ok(generation) => {
                 self.about.generation = generation;
                 let took = began.elapsed().as_secs_f64() * 1000.0;
@@ -161,9 +172,10 @@ impl Running {
 
     /// Builds everything that the configuration says now, then swaps; gives its generation.
     async fn replace(&mut self) -> Result<i64, StartError> {
-        let Loaded { checked, generation, notes } = self.command.load(Some(Path::new(".")))?;
+        let Loaded { checked, notes, places } = self.command.load(Some(Path::new(".")))?;
         let server = checked.server(&self.command.uuid).expect("load found it").clone();
-        let (site, listeners) = self.build(&checked, &server).inspect_err(|_| self.sockets.drop_fresh())?;
+        let built = self.build(&checked, &server, places).inspect_err(|_| self.sockets.drop_fresh());
+        let Next { site, listeners, metrics } = built?;
         notes.iter().for_each(|note| tracing::warn!("{note}"));
         self.warn_of_restart(&checked, &server);
         self.reopen(&server);
@@ -176,20 +188,22 @@ impl Running {
         for (worker, listener) in self.workers.iter().zip(listeners) {
             worker.post(Mail::Listen(listener)).await;
         }
+        self.statistics.serve(&site.places, self.sockets.queues(), metrics).await;
         self.checked = checked;
-        Ok(generation)
+        Ok(site.places.generation)
     }
 
     /// Everything that can fail.
-    fn build(&mut self, checked: &Checked, server: &Server) -> Result<(Arc<Site>, Vec<TcpListener>), StartError> {
-        let site = Site::build(checked, server, &mut self.sockets)?;
+    fn build(&mut self, checked: &Checked, server: &Server, places: Places) -> Result<Next, StartError> {
+        let site = Arc::new(Site::build(checked, server, places, &mut self.sockets)?);
         let listeners = self.listeners(server)?;
+        let metrics = self.statistics.bind(checked.settings().metrics)?;
         let spec = checked.control_port(server);
         // One that has been closed stays so.
         if self.control.spec().is_some_and(|old| old != spec) {
             self.control.prepare(Port::bind(&self.sockets, spec, REBIND)?)?;
         }
-        Ok((Arc::new(site), listeners))
+        Ok(Next { site, listeners, metrics })
     }
 
     /// New listeners if the address is another one.
@@ -248,15 +262,20 @@ impl Running {
                 let _ = answer.await;
             }
         };
-        let patience = self.checked.settings().drain_timeout;
-        tokio::select! {
-            _ = timeout(patience, all) => {}
-            () = self.until_stopped_again(signals) => {}
+        let mut all = pin!(timeout(self.checked.settings().drain_timeout, all));
+        loop {
+            let wish = tokio::select! {
+                _ = &mut all => return,
+                wish = self.wish(signals) => wish,
+            };
+            let ends = match wish {
+                Wish::Event(event) => event == Event::Stop,
+                Wish::Request(request) => self.serve(&request).await.is_some(),
+            };
+            if ends {
+                return;
+            }
         }
-    }
-
-    async fn until_stopped_again(&mut self, signals: &mut Signals) {
-        while !matches!(self.next(signals).await, Wish::End(_)) {}
     }
 
     /// Closes what is left.

@@ -12,6 +12,7 @@ use mongrel2::config::{self, Checked, Settings};
 use mongrel2::route::{Found, Hosts, Routes};
 
 use crate::page::Pages;
+use crate::statistics::{Place, Places};
 use crate::target::Target;
 use crate::target::directory::Directory;
 use crate::target::handler::{Dispatch, Handler, Inlet, SocketError, Sockets};
@@ -21,6 +22,8 @@ use crate::target::redirect::Redirect;
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) settings: Settings,
+    /// Where answers are counted.
+    pub(crate) places: Arc<Places>,
     hosts: Hosts<Arc<Host>>,
     default_host: Arc<Host>,
     mimetypes: HashMap<String, String>,
@@ -34,7 +37,17 @@ pub(crate) struct Host {
     pub(crate) name: String,
     pub(crate) maintenance: bool,
     pub(crate) pages: Pages,
-    pub(crate) routes: Routes<Target>,
+    pub(crate) routes: Routes<Destination>,
+    /// Where answers are counted that none of the routes has given.
+    pub(crate) place: Place,
+    pub(crate) places: Arc<Places>,
+}
+
+/// Where a route leads, and where its answers are counted.
+#[derive(Debug)]
+pub(crate) struct Destination {
+    pub(crate) target: Target,
+    pub(crate) place: Place,
 }
 
 /// A handler's receiving address, what is subscribed to, and who replies there.
@@ -53,12 +66,14 @@ impl Site {
     pub(crate) fn build(
         checked: &Checked,
         server: &config::Server,
+        places: Places,
         sockets: &mut Sockets,
     ) -> Result<Self, SocketError> {
-        let mut builder = Builder { checked, sockets, handlers: Vec::new(), inlets: Vec::new() };
+        let places = Arc::new(places);
+        let mut builder = Builder { checked, places: &places, sockets, handlers: Vec::new(), inlets: Vec::new() };
         let mut hosts = Vec::new();
-        for host in &server.hosts {
-            hosts.push((host, Arc::new(builder.host(host)?)));
+        for (h, host) in server.hosts.iter().enumerate() {
+            hosts.push((host, Arc::new(builder.host(h, host)?)));
         }
         let patterns = |(host, built): &(&config::Host, Arc<Host>)| {
             let built = Arc::clone(built);
@@ -72,6 +87,7 @@ impl Site {
             mimetypes: checked.config().mimetypes.clone().into_iter().collect(),
             handlers: builder.handlers.into_iter().map(|(_, handler)| handler).collect(),
             inlets: builder.inlets,
+            places,
         })
     }
 
@@ -106,16 +122,18 @@ impl Site {
 
 struct Builder<'a> {
     checked: &'a Checked,
+    places: &'a Arc<Places>,
     sockets: &'a mut Sockets,
     handlers: Vec<(config::Handler, Arc<Handler>)>,
     inlets: Vec<Receiver>,
 }
 
 impl Builder<'_> {
-    fn host(&mut self, host: &config::Host) -> Result<Host, SocketError> {
+    fn host(&mut self, h: usize, host: &config::Host) -> Result<Host, SocketError> {
         let mut rules = Vec::new();
-        for route in &host.routes {
-            rules.push((route.parsed_path(), self.target(&route.target)?));
+        for (r, route) in host.routes.iter().enumerate() {
+            let place = self.places.route(h, r);
+            rules.push((route.parsed_path(), Destination { target: self.target(&route.target)?, place }));
         }
         let mimetypes = &self.checked.config().mimetypes;
         Ok(Host {
@@ -123,6 +141,8 @@ impl Builder<'_> {
             maintenance: host.maintenance,
             pages: Pages::new(&host.error_pages, |extension| mimetypes.get(extension).map(String::as_str)),
             routes: Routes::new(rules),
+            place: self.places.host(h),
+            places: Arc::clone(self.places),
         })
     }
 
@@ -178,7 +198,7 @@ fn redirect(redirect: &config::Redirect) -> Redirect {
 
 impl Host {
     /// The route for a path.
-    pub(crate) fn route(&self, path: &[u8]) -> Found<'_, Target> {
+    pub(crate) fn route(&self, path: &[u8]) -> Found<'_, Destination> {
         self.routes.find(path)
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mongrel2::config::paths::inside_chroot;
+use mongrel2::config::store::Snapshot;
 use mongrel2::config::{Checked, Database, Server, Severity, Target, check};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -17,9 +18,11 @@ use crate::control::{self, Port};
 use crate::error::StartError;
 use crate::listen;
 use crate::log::{self, Writer};
+use crate::metrics;
 use crate::pidfile::PidFile;
 use crate::privilege::{Privilege, may_write};
 use crate::site::Site;
+use crate::statistics::{Collector, Ledger, Places};
 use crate::target::handler::Sockets;
 use crate::worker;
 
@@ -37,10 +40,10 @@ pub(crate) struct Command {
 /// A configuration that has been read.
 pub(crate) struct Loaded {
     pub(crate) checked: Checked,
-    /// The number of its generation.
-    pub(crate) generation: i64,
     /// What is worth saying about it.
     pub(crate) notes: Vec<String>,
+    /// The server's hosts and routes, in its generation.
+    pub(crate) places: Places,
 }
 
 /// A server that is about to be started.
@@ -57,10 +60,11 @@ pub(crate) struct Plan {
 pub(crate) struct Started {
     pub(crate) command: Command,
     pub(crate) checked: Checked,
-    pub(crate) generation: i64,
     pub(crate) sockets: Sockets,
     pub(crate) control: Port,
     pub(crate) workers: Vec<worker::Thread>,
+    pub(crate) collector: Collector,
+    pub(crate) metrics: metrics::Change,
     pub(crate) log: Writer,
     pub(crate) pid_file: PidFile,
 }
@@ -86,24 +90,26 @@ impl Command {
     /// It can't be read, isn't sound, or has no such server.
     pub(crate) fn load(&self, root: Option<&Path>) -> Result<Loaded, StartError> {
         let database = Database::open_to_read(&self.database);
-        let numbered = database.and_then(|database| database.load_numbered());
-        let (generation, config) = numbered.map_err(|error| StartError::Store(self.database.clone(), error))?;
+        let snapshot = database.and_then(|database| database.snapshot());
+        let snapshot = snapshot.map_err(|error| StartError::Store(self.database.clone(), error))?;
+        let Snapshot { config, .. } = &snapshot;
         let (checked, problems) = check(config.clone()).map_err(|problems| {
             let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
-            StartError::Unsound(errors.map(|problem| problem.describe(&config)).collect())
+            StartError::Unsound(errors.map(|problem| problem.describe(config)).collect())
         })?;
-        match checked.server(&self.uuid) {
-            None => Err(StartError::NoServer { database: self.database.clone(), uuid: self.uuid.clone() }),
-            Some(server) if server.use_ssl => Err(StartError::Tls),
-            Some(server) if self.is_published(server, root.unwrap_or(Path::new(&server.chroot))) => {
-                let message = format!("a Dir of server `{}` would publish the database itself", server.label());
-                Err(StartError::Unsound(vec![message]))
-            }
-            Some(_) => {
-                let notes = problems.iter().map(|problem| problem.describe(&config)).collect();
-                Ok(Loaded { checked, generation, notes })
-            }
+        let Some(position) = config.servers.iter().position(|server| server.uuid == self.uuid) else {
+            return Err(StartError::NoServer { database: self.database.clone(), uuid: self.uuid.clone() });
+        };
+        let server = &config.servers[position];
+        if server.use_ssl {
+            return Err(StartError::Tls);
         }
+        if self.is_published(server, root.unwrap_or(Path::new(&server.chroot))) {
+            let message = format!("a Dir of server `{}` would publish the database itself", server.label());
+            return Err(StartError::Unsound(vec![message]));
+        }
+        let notes = problems.iter().map(|problem| problem.describe(config)).collect();
+        Ok(Loaded { checked, notes, places: Places::new(&snapshot, position) })
     }
 
     /// Whether the database lies below what a Dir serves, which no check of the configuration alone can tell.
@@ -159,15 +165,16 @@ impl Plan {
 /// # Errors
 /// Whatever can't be opened.
 pub(crate) fn start(plan: Plan, foreground: bool) -> Result<Started, StartError> {
-    let Plan { command, loaded: Loaded { checked, generation, mut notes }, privilege, workers } = plan;
+    let Plan { command, loaded: Loaded { checked, mut notes, places }, privilege, workers } = plan;
     let server = checked.server(&command.uuid).expect("load found it");
     enter(server, privilege.as_ref())?;
     let pid_file = PidFile::create(&inside_chroot(&server.pid_file))?;
     let files = log_paths(server).open().map_err(|(path, error)| StartError::Log(path, error))?;
     let address = server.address();
     let listeners = listen::bind(address, workers).map_err(|error| StartError::Listen(address, error))?;
+    let metrics = metrics::bind(None, checked.settings().metrics)?;
     let mut sockets = Sockets::new(checked.settings())?;
-    let site = Arc::new(Site::build(&checked, server, &mut sockets)?);
+    let site = Arc::new(Site::build(&checked, server, places, &mut sockets)?);
     let control = Port::bind(&sockets, checked.control_port(server), Duration::ZERO)?;
     if let Some(privilege) = &privilege {
         notes.extend(give_up(privilege, &checked, server, &command)?);
@@ -179,9 +186,11 @@ pub(crate) fn start(plan: Plan, foreground: bool) -> Result<Started, StartError>
     let (first_id, descriptors) = (random_id()?, raise_descriptors());
     let options = worker::Options { first_id, access_log: !site.settings.no_access_log, foreground, descriptors };
     let workers = start_workers(&site, listeners, &options, &mut sockets, &log)?;
+    let ledger = Ledger::start(command.database.clone(), command.uuid.clone(), &site.places)?;
+    let collector = Collector::new(&workers, ledger, &site.places, sockets.queues());
     let (label, count) = (server.label(), workers.len());
     tracing::info!("{label} listens on {address} with {count} workers, process {}", std::process::id());
-    Ok(Started { command, checked, generation, sockets, control, workers, log, pid_file })
+    Ok(Started { command, checked, sockets, control, workers, collector, metrics, log, pid_file })
 }
 
 fn enter(server: &Server, privilege: Option<&Privilege>) -> Result<(), StartError> {

@@ -1,13 +1,13 @@
 //! A folder with an example's configuration, as its README has it made: m2sh loads, starts and stops.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-use crate::{Process, program};
+use crate::{Process, free_address, program};
 
 /// A deployment with ports of its own, in a folder that goes with it.
 #[derive(Debug)]
@@ -23,10 +23,7 @@ impl Deployment {
     /// If the script can't be read, or the folder not be written.
     pub fn of(config: impl AsRef<Path>, ports: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("there is room for a folder");
-        let listeners = ports.iter().map(|_| TcpListener::bind("127.0.0.1:0").expect("a port is free"));
-        let listeners: Vec<TcpListener> = listeners.collect();
-        let number = |listener: &TcpListener| listener.local_addr().expect("it is bound").port();
-        let deployment = Self { folder, ports: listeners.iter().map(number).collect() };
+        let deployment = Self { folder, ports: ports.iter().map(|_| free_address().port()).collect() };
         let mut script = fs::read_to_string(config).expect("the example has a configuration");
         for (old, new) in ports.iter().zip(&deployment.ports) {
             script = script.replace(old, &new.to_string());

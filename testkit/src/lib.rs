@@ -4,7 +4,7 @@
 //!   `target/`; and [`curl()`].  `None`, and a word on stderr, where they can't be had.
 //! * [`Process`]: a child that ends with its test.  [`FakeServer`]: the server's side of the handler protocol.
 //!   [`Deployment`]: an example's server, run by m2sh.
-//! * [`http`]: a client that says no more than it is told to.
+//! * [`free_address`]: where a server may listen.  [`http`]: a client that says no more than it is told to.
 //! * [`wait`]: for a condition, a port, a message; never for a length of time.
 //!
 //! Everything panics on failure: a test has no better use for an error.
@@ -13,6 +13,7 @@ mod curl;
 mod deployment;
 pub mod http;
 mod node;
+mod port;
 mod process;
 mod program;
 mod python;
@@ -23,6 +24,7 @@ pub mod wait;
 pub use curl::curl;
 pub use deployment::Deployment;
 pub use node::{Node, node};
+pub use port::free_address;
 pub use process::Process;
 pub use program::program;
 pub use python::python;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
 use clap::builder::PossibleValuesParser;
+use clap::{Args as Group, Parser, Subcommand};
 
 use crate::row::{ROWS, Row};
 
@@ -12,8 +12,11 @@ use crate::row::{ROWS, Row};
 ///
 /// Servers take turns, since other programs disturb the machine: what counts are ratios within one run.
 #[derive(Debug, Parser)]
-#[command(name = "peers")]
+#[command(name = "peers", args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) role: Option<Role>,
+
     /// What to measure; everything if nothing is given
     #[arg(value_name = "ROW", value_parser = PossibleValuesParser::new(ROWS.iter().map(|row| row.name)))]
     rows: Vec<String>,
@@ -37,6 +40,26 @@ pub(crate) struct Args {
     /// Measure another build of this server too, say of an older commit
     #[arg(long, value_name = "MONGREL2")]
     pub(crate) against: Option<PathBuf>,
+}
+
+/// What this program is started for by itself.
+#[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
+pub(crate) enum Role {
+    /// Be the handler of a server
+    #[command(name = "be-handler", hide = true)]
+    Handler(Place),
+}
+
+/// Where a handler finds its server.
+#[derive(Debug, Clone, PartialEq, Eq, Group)]
+pub(crate) struct Place {
+    /// The server's `send_spec`
+    pub(crate) requests: String,
+    /// The server's `recv_spec`
+    pub(crate) replies: String,
+    /// The server's chroot
+    pub(crate) folder: PathBuf,
 }
 
 impl Args {
@@ -67,6 +90,11 @@ mod tests {
         Args::command().debug_assert();
         let args = Args::try_parse_from(["peers", "start", "1k", "--seconds", "1"]).unwrap();
         assert_eq!(args.rows().map(|row| row.name).collect::<Vec<_>>(), ["1k", "start"]);
+        let all = Args::try_parse_from(["peers"].into_iter().chain(ROWS.iter().map(|row| row.name))).unwrap();
+        assert_eq!(all.rows().count(), ROWS.len());
         assert!(Args::try_parse_from(["peers", "2k"]).is_err());
+        let Role::Handler(place) =
+            Args::try_parse_from(["peers", "be-handler", "tcp://a", "tcp://b", "/c"]).unwrap().role.unwrap();
+        assert_eq!(place, Place { requests: "tcp://a".into(), replies: "tcp://b".into(), folder: "/c".into() });
     }
 }

@@ -9,7 +9,10 @@ use std::time::{Duration, Instant};
 use rustix::net::sockopt::set_socket_linger;
 
 /// How long one step may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How much of a body is written at once.
+const PIECE: usize = 64 * 1024;
 
 /// A keep-alive connection.
 #[derive(Debug)]
@@ -18,26 +21,58 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Connects; the connection is reset when it is dropped, so that it doesn't occupy a port afterwards.
+    /// Connects.
     ///
     /// # Errors
     /// Nobody listens.
     pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        stream.set_nodelay(true)?;
-        set_socket_linger(&stream, Some(Duration::ZERO))?;
-        Ok(Self { stream })
+        Ok(Self { stream: connect(address)? })
     }
 
-    /// Asks for a file and reads the answer; gives whether the server keeps the connection.
+    /// Asks for something and reads the answer; gives whether the server keeps the connection.
     ///
     /// # Errors
     /// There is no whole answer, or its status isn't 200.
     pub(crate) fn get(&mut self, path: &str) -> io::Result<bool> {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        self.stream.write_all(request.as_bytes())?;
+        self.ask(path)?;
+        Ok(self.answer()?.0)
+    }
+
+    /// Asks for something and gives the body of the answer.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub(crate) fn text(&mut self, path: &str) -> io::Result<String> {
+        self.ask(path)?;
+        Ok(self.answer()?.1)
+    }
+
+    /// Asks for something without waiting for the answer.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub(crate) fn ask(&mut self, path: &str) -> io::Result<()> {
+        self.stream.write_all(request(path).as_bytes())
+    }
+
+    /// Sends a body of that many bytes and gives that of the answer.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub(crate) fn post(&mut self, path: &str, size: usize) -> io::Result<String> {
+        let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n");
+        self.stream.write_all(head.as_bytes())?;
+        let piece = vec![b'x'; PIECE];
+        let mut left = size;
+        while left > 0 {
+            self.stream.write_all(&piece[..left.min(PIECE)])?;
+            left = left.saturating_sub(PIECE);
+        }
+        Ok(self.answer()?.1)
+    }
+
+    /// Whether the connection stays, and the body.
+    fn answer(&mut self) -> io::Result<(bool, String)> {
         let mut bytes = Vec::new();
         let head = loop {
             match Head::parse(&bytes)? {
@@ -45,10 +80,13 @@ impl Client {
                 None => self.more(&mut bytes)?,
             }
         };
-        while bytes.len() < head.length {
+        while bytes.len() < head.size + head.body {
             self.more(&mut bytes)?;
         }
-        if head.ok { Ok(head.keeps) } else { Err(broken("the status isn't 200")) }
+        if !head.ok {
+            return Err(broken("the status isn't 200"));
+        }
+        Ok((head.keeps, String::from_utf8_lossy(&bytes[head.size..head.size + head.body]).into_owned()))
     }
 
     fn more(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
@@ -63,13 +101,33 @@ impl Client {
     }
 }
 
+/// Connects; the connection is reset when it is dropped, so that it doesn't occupy a port afterwards.
+///
+/// # Errors
+/// Nobody listens.
+pub(crate) fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_nodelay(true)?;
+    set_socket_linger(&stream, Some(Duration::ZERO))?;
+    Ok(stream)
+}
+
+/// The bytes of a request.
+pub(crate) fn request(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")
+}
+
 /// What the head of an answer says.
 #[derive(Debug, PartialEq, Eq)]
 struct Head {
     ok: bool,
     keeps: bool,
-    /// Of head and body.
-    length: usize,
+    /// Of the head itself, with its last empty line.
+    size: usize,
+    /// Of the body.
+    body: usize,
 }
 
 impl Head {
@@ -78,13 +136,14 @@ impl Head {
         let text = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
         let header = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
         let body = header("content-length:").and_then(|length| length.parse::<usize>().ok());
-        let length = end + 4 + body.ok_or_else(|| broken("the length is missing"))?;
+        let body = body.ok_or_else(|| broken("the length is missing"))?;
         let ok = text.split(' ').nth(1).is_some_and(|status| status.starts_with("200"));
-        Ok(Some(Self { ok, keeps: header("connection:") != Some("close"), length }))
+        Ok(Some(Self { ok, keeps: header("connection:") != Some("close"), size: end + 4, body }))
     }
 }
 
-fn broken(why: &str) -> io::Error {
+/// An answer that isn't what it should be.
+pub(crate) fn broken(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
@@ -138,10 +197,11 @@ mod tests {
         let head = |text: &str| Head::parse(text.as_bytes()).ok();
         assert_eq!(head("HTTP/1.1 200 OK\r\nContent-Le"), Some(None));
         let (ok, keeps) = (true, true);
-        assert_eq!(head("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nab"), Some(Some(Head { ok, keeps, length: 45 })));
+        let whole = Head { ok, keeps, size: 38, body: 7 };
+        assert_eq!(head("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nab"), Some(Some(whole)));
         let refused = "HTTP/1.1 503 Busy\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-        let length = refused.len();
-        assert_eq!(head(refused), Some(Some(Head { ok: false, keeps: false, length })));
+        let size = refused.len();
+        assert_eq!(head(refused), Some(Some(Head { ok: false, keeps: false, size, body: 0 })));
         assert_eq!(head("HTTP/1.1 200 OK\r\n\r\n"), None);
     }
 }

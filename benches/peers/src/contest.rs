@@ -5,7 +5,7 @@ use crate::config::Site;
 use crate::error::Error;
 use crate::measure::Stand;
 use crate::peer::{Kind, Peer};
-use crate::row::Row;
+use crate::row::{Row, Servers};
 use crate::running::Running;
 use crate::wrk::Wrk;
 
@@ -52,8 +52,9 @@ pub(crate) fn hold(row: &'static Row, peers: &[Peer], wrk: &Wrk, args: &Args) ->
 /// Starts what a peer needs for a row; a peer that can't start has an entry that says so.
 fn lane<'a>(row: &Row, peer: &'a Peer, wrk: &'a Wrk, args: &Args) -> (Option<Stand<'a>>, Entry) {
     let entry = Entry { name: peer.name, kind: peer.kind, samples: Vec::new(), trouble: None };
-    let start = |routes| Running::start(peer, Site::prepare(peer.kind, routes)?);
-    match row.work.sites().into_iter().map(start).collect() {
+    let start = |setup| Running::start(peer, Site::prepare(peer.kind, setup)?);
+    let setups = if let Servers::Kept(setups) = row.work.servers() { setups } else { Vec::new() };
+    match setups.into_iter().map(start).collect() {
         Ok(running) => (Some(Stand { peer, running, wrk, turn: args.turn() }), entry),
         Err(error) => (None, Entry { trouble: Some(Error::to_string(&error)), ..entry }),
     }

@@ -18,6 +18,8 @@ pub(crate) enum Error {
     Store(#[from] StoreError),
     #[error("wrk fails: {0}")]
     Wrk(String),
+    #[error("the handler's sockets fail: {0}")]
+    Handler(#[from] zmq::Error),
     #[error("it doesn't answer within {0} s")]
     Silent(u64),
 }

@@ -2,8 +2,9 @@
 //!
 //! * [`args`]: the command line.  [`row`]: what is measured, a value each; new rows are added there.
 //! * [`peer`]: which servers there are on this machine.  [`config`]: equal configurations for them.
-//! * [`running`]: a started server.  [`usage`]: what it uses, from `/proc`.
-//! * [`wrk`] and [`client`]: who asks.  [`measure`]: one figure of one server.
+//! * [`running`]: a started server.  [`handler`]: whom it passes requests to, a process of its own.
+//! * [`usage`]: what a server uses, from `/proc`.
+//! * [`wrk`], [`client`] and [`swarm`]: who asks.  [`measure`]: one figure of one server.
 //! * [`contest`]: all servers in turns.  [`report`]: tables and JSON.  [`machine`]: where it was.
 //!
 //! It installs nothing, talks to 127.0.0.1 only, and ends by itself.
@@ -13,25 +14,32 @@ mod client;
 mod config;
 mod contest;
 mod error;
+mod handler;
 mod machine;
 mod measure;
 mod peer;
 mod report;
 mod row;
 mod running;
+mod swarm;
 mod usage;
 mod wrk;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use crate::args::Args;
+use crate::args::{Args, Role};
 use crate::error::Error;
 use crate::machine::Machine;
 use crate::wrk::Wrk;
 
 fn main() -> ExitCode {
-    match run(&Args::read()) {
+    let args = Args::read();
+    let done = match &args.role {
+        Some(Role::Handler(place)) => handler::run(place),
+        None => run(&args),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("peers: {error}");

@@ -72,6 +72,7 @@ fn text(figure: f64, unit: Unit) -> String {
     match unit {
         Unit::Count => thousands(figure),
         Unit::Factor => format!("{figure:.2}"),
+        Unit::Bytes if figure >= 1024.0 * 1024.0 => format!("{:.1} MiB", figure / 1024.0 / 1024.0),
         Unit::Bytes if figure >= 1024.0 => format!("{:.1} KiB", figure / 1024.0),
         Unit::Bytes => format!("{figure:.0} bytes"),
         Unit::Seconds if figure == 0.0 => "0".into(),
@@ -144,6 +145,7 @@ mod tests {
             (1_234_567.0, Unit::Count, "1,234,567"),
             (525.0, Unit::Bytes, "525 bytes"),
             (69_632.0, Unit::Bytes, "68.0 KiB"),
+            (1_572_864.0, Unit::Bytes, "1.5 MiB"),
             (0.0, Unit::Seconds, "0"),
             (0.508, Unit::Seconds, "508.0 ms"),
             (2.0, Unit::Seconds, "2.00 s"),

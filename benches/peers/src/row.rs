@@ -18,27 +18,66 @@ pub(crate) struct Row {
 /// How a row is measured.
 #[derive(Debug)]
 pub(crate) enum Work {
-    /// wrk asks for one file.
+    /// wrk asks for one thing.
     Load(Load),
+    /// The same, while many other requests wait for an answer that never comes.
+    Beside { parked: usize, load: Load },
+    /// What much configuration costs: CPU per request, against that with little.
+    Compare { few: Setup, many: Setup, load: Load },
     /// How much memory a connection costs that has made one request and waits.
     Memory { connections: usize },
+    /// How much memory a request costs that waits for its answer.
+    Parked { connections: usize },
+    /// How fast what one handler sends reaches many streams.
+    FanOut(FanOut),
+    /// How fast WebSocket messages come back from a handler, one at a time on each connection.
+    WebSocket { connections: usize, size: usize },
+    /// How fast a body gets into a file, and how much memory that needs.
+    Upload { size: usize },
     /// How many requests fail when the server reloads all the time.
     Reload { every: Duration, lasting: Duration, connections: usize },
     /// The time from the start of the process to its first answer.
     Start { times: u64 },
-    /// What many routes cost: CPU per request, against that with few.
-    Routes { few: usize, many: usize, load: Load },
     /// The CPU time of a server that nobody asks.
     Rest { lasting: Duration },
+}
+
+/// What a server is configured with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Setup {
+    /// Files below `/`, and below as many routes more.
+    Files { routes: usize },
+    /// Files below `/`, and as many pairs of handler addresses; so many handlers take requests from the last pair.
+    Handlers { configured: usize, programs: usize },
+}
+
+/// The servers of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Servers {
+    /// They run while samples are taken.
+    Kept(Vec<Setup>),
+    /// Each sample starts its own.
+    Fresh(Setup),
 }
 
 /// What wrk does.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {
-    /// One of [`config::FILES`](crate::config::FILES).
-    pub(crate) file: &'static str,
+    pub(crate) setup: Setup,
+    /// One of [`config::FILES`](crate::config::FILES), or a word for the [`handler`](crate::handler).
+    pub(crate) path: &'static str,
     pub(crate) connections: usize,
     pub(crate) keep_alive: bool,
+    /// The size of what is posted; 0: nothing, a GET.
+    pub(crate) body: usize,
+}
+
+/// Streams that get the same bytes, in rounds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FanOut {
+    pub(crate) streams: usize,
+    /// How many rounds may be on their way.
+    pub(crate) rounds: usize,
 }
 
 /// A figure of a row; the first one of a row is shown with spread and ratio, the others as medians.
@@ -61,12 +100,26 @@ const fn column(name: &'static str, unit: Unit) -> Column {
     Column { name, unit }
 }
 
-const fn get(file: &'static str, connections: usize) -> Load {
-    Load { file, connections, keep_alive: true }
+const FILES: Setup = Setup::Files { routes: 0 };
+
+const HANDLER: Setup = Setup::Handlers { configured: 1, programs: 1 };
+
+const fn get(path: &'static str, connections: usize) -> Load {
+    Load { setup: FILES, path, connections, keep_alive: true, body: 0 }
+}
+
+/// A round trip to a handler.
+const fn trip(path: &'static str, connections: usize) -> Load {
+    Load { setup: HANDLER, ..get(path, connections) }
 }
 
 const fn row(name: &'static str, title: &'static str, work: Work) -> Row {
     Row { name, title, baseline: Kind::Nginx, work }
+}
+
+/// A row that only servers with handlers have.
+const fn routed(name: &'static str, title: &'static str, work: Work) -> Row {
+    Row { name, title, baseline: Kind::Original, work }
 }
 
 /// All rows.
@@ -91,16 +144,63 @@ pub(crate) const ROWS: &[Row] = &[
     row(
         "routes",
         "10,000 routes against 10: CPU per request",
-        Work::Routes { few: 10, many: 10_000, load: get("1k.txt", 50) },
+        Work::Compare {
+            few: Setup::Files { routes: 10 },
+            many: Setup::Files { routes: 10_000 },
+            load: get("1k.txt", 50),
+        },
     ),
     row("rest", "CPU time in 5 s without requests", Work::Rest { lasting: Duration::from_secs(5) }),
+    routed("handler-1", "13 bytes from a handler, 1 connection", Work::Load(trip("answer", 1))),
+    routed("handler", "13 bytes from a handler, 50 connections", Work::Load(trip("answer", 50))),
+    routed("handler-500", "13 bytes from a handler, 500 connections", Work::Load(trip("answer", 500))),
+    routed(
+        "handlers",
+        "13 bytes from one of 4 handlers, 50 connections",
+        Work::Load(Load { setup: Setup::Handlers { configured: 1, programs: 4 }, ..trip("answer", 50) }),
+    ),
+    routed(
+        "post",
+        "10 KiB to a handler and back, 50 connections",
+        Work::Load(Load { body: 10 * 1024, ..trip("echo", 50) }),
+    ),
+    routed(
+        "fan-out",
+        "1 KiB from a handler to each of 5,000 streams, 128 at a time",
+        Work::FanOut(FanOut { streams: 5000, rounds: 4 }),
+    ),
+    routed(
+        "websocket",
+        "WebSocket messages of 64 bytes to a handler and back, 50 connections",
+        Work::WebSocket { connections: 50, size: 64 },
+    ),
+    routed(
+        "beside",
+        "13 bytes from a handler, 50 connections, beside 9,000 requests that wait",
+        Work::Beside { parked: 9000, load: trip("answer", 50) },
+    ),
+    routed(
+        "parked",
+        "memory per request that waits for a handler, 10,000 of them",
+        Work::Parked { connections: 10_000 },
+    ),
+    routed(
+        "configured",
+        "100 configured handlers against 1: CPU per request",
+        Work::Compare {
+            few: HANDLER,
+            many: Setup::Handlers { configured: 100, programs: 1 },
+            load: trip("answer", 50),
+        },
+    ),
+    routed("upload", "an upload of 100 MiB into a file", Work::Upload { size: 100 * 1024 * 1024 }),
 ];
 
 impl Work {
     /// The figures that a sample has, in their order.
     pub(crate) fn columns(&self) -> &'static [Column] {
         match self {
-            Self::Load(_) => {
+            Self::Load(_) | Self::Beside { .. } => {
                 const {
                     &[
                         column("requests/s", Unit::Count),
@@ -110,15 +210,30 @@ impl Work {
                     ]
                 }
             }
-            Self::Memory { .. } => const { &[column("memory", Unit::Bytes)] },
+            Self::Memory { .. } | Self::Parked { .. } => const { &[column("memory", Unit::Bytes)] },
+            Self::FanOut(_) => const { &[column("deliveries/s", Unit::Count), column("CPU/delivery", Unit::Seconds)] },
+            Self::WebSocket { .. } => {
+                const {
+                    &[
+                        column("messages/s", Unit::Count),
+                        column("p99", Unit::Seconds),
+                        column("CPU/message", Unit::Seconds),
+                    ]
+                }
+            }
+            Self::Upload { .. } => {
+                const { &[column("MiB/s", Unit::Count), column("memory", Unit::Bytes), column("CPU", Unit::Seconds)] }
+            }
             Self::Reload { .. } => const { &[column("failed", Unit::Count), column("answered", Unit::Count)] },
             Self::Start { .. } => const { &[column("time", Unit::Seconds)] },
-            Self::Routes { .. } => {
+            Self::Compare { .. } => {
                 const {
                     &[
                         column("factor", Unit::Factor),
                         column("few: CPU/request", Unit::Seconds),
                         column("many: CPU/request", Unit::Seconds),
+                        column("few: requests/s", Unit::Count),
+                        column("many: requests/s", Unit::Count),
                     ]
                 }
             }
@@ -129,24 +244,32 @@ impl Work {
     /// How many samples are taken of each server; what hardly varies, or takes long, is measured once.
     pub(crate) fn rounds(&self, asked: u64) -> u64 {
         match self {
-            Self::Load(_) | Self::Routes { .. } => asked,
+            Self::Load(_) | Self::Beside { .. } | Self::Compare { .. } => asked,
+            Self::FanOut(_) | Self::WebSocket { .. } | Self::Upload { .. } => asked,
             Self::Start { times } => *times,
-            Self::Memory { .. } | Self::Reload { .. } | Self::Rest { .. } => 1,
+            Self::Memory { .. } | Self::Parked { .. } | Self::Reload { .. } | Self::Rest { .. } => 1,
         }
     }
 
-    /// The servers that run while samples are taken, by their numbers of routes.
-    pub(crate) fn sites(&self) -> Vec<usize> {
+    /// What it is measured with.
+    pub(crate) fn servers(&self) -> Servers {
         match self {
-            Self::Load(_) | Self::Reload { .. } | Self::Rest { .. } => vec![0],
-            Self::Routes { few, many, .. } => vec![*few, *many],
-            Self::Memory { .. } | Self::Start { .. } => Vec::new(),
+            Self::Load(load) => Servers::Kept(vec![load.setup]),
+            Self::Compare { few, many, .. } => Servers::Kept(vec![*few, *many]),
+            Self::WebSocket { .. } | Self::Upload { .. } => Servers::Kept(vec![HANDLER]),
+            Self::Reload { .. } | Self::Rest { .. } => Servers::Kept(vec![FILES]),
+            Self::Beside { .. } | Self::Parked { .. } | Self::FanOut(_) => Servers::Fresh(HANDLER),
+            Self::Memory { .. } | Self::Start { .. } => Servers::Fresh(FILES),
         }
     }
 
     /// Whether it can be measured with that kind of server.
     pub(crate) fn suits(&self, kind: Kind) -> bool {
-        !matches!(self, Self::Routes { .. }) || kind.has_database()
+        let simple = match self.servers() {
+            Servers::Kept(setups) => setups.iter().all(|setup| *setup == FILES),
+            Servers::Fresh(setup) => setup == FILES,
+        };
+        simple || kind.has_database()
     }
 }
 
@@ -158,8 +281,10 @@ mod tests {
     fn every_row_has_a_name_of_its_own_and_a_file_that_is_there() {
         for (index, row) in ROWS.iter().enumerate() {
             assert!(ROWS[..index].iter().all(|other| other.name != row.name), "{}", row.name);
-            if let Work::Load(load) | Work::Routes { load, .. } = &row.work {
-                assert!(crate::config::FILES.iter().any(|(file, _)| *file == load.file), "{}", row.name);
+            if let Work::Load(load) | Work::Compare { load, .. } = &row.work
+                && matches!(load.setup, Setup::Files { .. })
+            {
+                assert!(crate::config::FILES.iter().any(|(file, _)| *file == load.path), "{}", row.name);
             }
         }
     }

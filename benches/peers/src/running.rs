@@ -1,5 +1,6 @@
 //! A started server, which ends when it is dropped.
 
+use std::io;
 use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::client::Client;
 use crate::config::Site;
 use crate::error::Error;
+use crate::handler::Program;
 use crate::peer::{Kind, Peer};
 use crate::usage;
 
@@ -24,34 +26,49 @@ pub(crate) struct Running {
     pub(crate) site: Site,
     kind: Kind,
     child: Child,
+    handlers: Vec<Program>,
     /// From the start of the process to its first answer.
     pub(crate) start: Duration,
 }
 
 impl Running {
-    /// Starts a server and waits for its first answer.
+    /// Starts a server and waits for its first answer; then its handlers, and waits for the first of theirs.
     ///
     /// # Errors
-    /// It can't be started, ends, or doesn't answer.
+    /// It can't be started, ends, or doesn't answer; or its handlers.
     pub(crate) fn start(peer: &Peer, site: Site) -> Result<Self, Error> {
         let began = Instant::now();
         let child = site.command(peer).spawn().map_err(Error::doing(format!("start {}", peer.name)))?;
-        let mut running = Self { site, kind: peer.kind, child, start: Duration::ZERO };
-        while !running.answers() {
-            let ended = running.child.try_wait().map_err(Error::doing("watch it"))?;
-            if let Some(status) = ended {
-                return Err(Error::doing("start")(std::io::Error::other(format!("it ends with {status}"))));
+        let mut running = Self { site, kind: peer.kind, child, handlers: Vec::new(), start: Duration::ZERO };
+        running.await_answer("/1k.txt")?;
+        running.start = began.elapsed();
+        // Not earlier: whoever connects to a free port where nobody listens may meet himself.
+        let places = std::mem::take(&mut running.site.handlers);
+        running.handlers = places.iter().map(Program::start).collect::<Result<_, _>>()?;
+        if !places.is_empty() {
+            running.await_answer(&running.path("answer"))?;
+        }
+        Ok(running)
+    }
+
+    fn await_answer(&mut self, path: &str) -> Result<(), Error> {
+        let began = Instant::now();
+        let address = self.site.address;
+        let answers = || Client::connect(address)?.get(path);
+        while answers().is_err() {
+            if let Some(status) = self.child.try_wait().map_err(Error::doing("watch it"))? {
+                return Err(Error::doing("start")(io::Error::other(format!("it ends with {status}"))));
             }
+            self.handlers.iter_mut().try_for_each(Program::check).map_err(Error::doing("start a handler"))?;
             if began.elapsed() > PATIENCE {
                 return Err(Error::Silent(PATIENCE.as_secs()));
             }
             thread::sleep(PAUSE);
         }
-        running.start = began.elapsed();
-        Ok(running)
+        Ok(())
     }
 
-    /// Where a file is.
+    /// Where a file is, or what a handler is asked for.
     pub(crate) fn path(&self, file: &str) -> String {
         format!("{}{file}", self.site.prefix)
     }
@@ -64,14 +81,14 @@ impl Running {
         usage::memory(self.child.id())
     }
 
+    /// The most memory it has had since the last call.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        usage::peak_memory(self.child.id())
+    }
+
     /// Makes it read its configuration again.
     pub(crate) fn reload(&self) {
         signal(self.child.id(), self.kind.reload());
-    }
-
-    fn answers(&self) -> bool {
-        let ask = || Client::connect(self.site.address)?.get(&self.path("1k.txt"));
-        ask().is_ok()
     }
 
     fn ends_within(&mut self, patience: Duration) -> bool {

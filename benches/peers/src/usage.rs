@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 /// The CPU time that a process and its descendants have used, in user and system mode.
@@ -13,7 +14,19 @@ pub(crate) fn cpu(process: u32) -> Duration {
 /// The resident memory of a process and its descendants, in bytes.
 pub(crate) fn memory(process: u32) -> u64 {
     let resident = |stat: &Stat| fs::read_to_string(format!("/proc/{}/smaps_rollup", stat.process));
-    family(process).iter().filter_map(|stat| resident(stat).ok()).filter_map(|text| rss(&text)).sum()
+    family(process).iter().filter_map(|stat| resident(stat).ok()).filter_map(|text| kib(&text, "Rss:")).sum()
+}
+
+/// The most resident memory that a process and its descendants have had since the last call, in bytes.
+pub(crate) fn peak_memory(process: u32) -> u64 {
+    let peak = |stat: &Stat| {
+        let folder = Path::new("/proc").join(stat.process.to_string());
+        let text = fs::read_to_string(folder.join("status")).ok()?;
+        // `5` sets the peak back (proc_pid_clear_refs(5)); where that isn't allowed it is that of the whole life.
+        let _ = fs::write(folder.join("clear_refs"), "5");
+        kib(&text, "VmHWM:")
+    };
+    family(process).iter().filter_map(peak).sum()
 }
 
 /// The ids of a process and its descendants.
@@ -61,8 +74,9 @@ fn parse(text: &str) -> Option<Stat> {
     Some(Stat { process: process.parse().ok()?, parent, ticks: number(11)? + number(12)? })
 }
 
-fn rss(smaps: &str) -> Option<u64> {
-    let line = smaps.lines().find_map(|line| line.strip_prefix("Rss:"))?;
+/// A line of `/proc` that is a size, in bytes.
+fn kib(text: &str, start: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(start))?;
     line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
@@ -75,12 +89,13 @@ mod tests {
         let text = "4711 (a) b (c) S 1 4711 4711 0 -1 4194304 9 0 0 0 120 35 0 0 20 0 3 0 100 1 2\n";
         assert_eq!(parse(text), Some(Stat { process: 4711, parent: 1, ticks: 155 }));
         assert_eq!(parse("4711 (short) S 1"), None);
-        assert_eq!(rss("00400000-7ffd [rollup]\nRss:                1480 kB\nPss: 3 kB\n"), Some(1480 * 1024));
+        assert_eq!(kib("00400000-7ffd [rollup]\nRss:        1480 kB\nPss: 3 kB\n", "Rss:"), Some(1480 * 1024));
     }
 
     #[test]
     fn this_process_uses_memory() {
         assert!(memory(std::process::id()) > 0);
+        assert!(peak_memory(std::process::id()) > 0);
         assert_eq!(processes(std::process::id())[0], std::process::id());
     }
 }

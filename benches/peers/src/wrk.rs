@@ -39,7 +39,7 @@ impl Wrk {
         Ok(Self { program, version })
     }
 
-    /// Asks a server for a file all the time, with one thread: a core for wrk, one for the server.
+    /// Asks a server for the same thing all the time, with one thread: a core for wrk, one for the server.
     ///
     /// # Errors
     /// It can't be run, or prints what can't be read.
@@ -51,7 +51,12 @@ impl Wrk {
         if !load.keep_alive {
             command.args(["--header", "Connection: close"]);
         }
-        command.arg(format!("http://{}{}", running.site.address, running.path(load.file)));
+        if load.body > 0 {
+            let script = format!("wrk.method = 'POST'\nwrk.body = string.rep('x', {})\n", load.body);
+            let script = running.site.write("post.lua", &script).map_err(Error::doing("write a script for wrk"))?;
+            command.arg("--script").arg(script);
+        }
+        command.arg(format!("http://{}{}", running.site.address, running.path(load.path)));
         let output = command.stdin(Stdio::null()).output().map_err(Error::doing("run wrk"))?;
         let text = String::from_utf8_lossy(&output.stdout);
         parse(&text).ok_or_else(|| Error::Wrk(format!("{text}{}", String::from_utf8_lossy(&output.stderr))))

@@ -21,7 +21,7 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = testkit::free_address();
         Self { folder: tempfile::tempdir().unwrap(), address }
     }
 

@@ -26,6 +26,14 @@ impl Server {
         self.under_chroot(&self.pid_file)
     }
 
+    /// A ZeroMQ address of the server, as it is called outside of the chroot.
+    pub fn outside(&self, spec: &str) -> String {
+        match spec.strip_prefix("ipc://").filter(|path| !path.starts_with('@')) {
+            Some(path) => format!("ipc://{}", self.under_chroot(path).display()),
+            None => spec.to_owned(),
+        }
+    }
+
     /// The folders that the server writes to: those of its PID file and its logs, `run` and `tmp`.
     pub fn folders(&self) -> BTreeSet<PathBuf> {
         let files = [&self.pid_file, &self.access_log, &self.error_log].map(|path| self.under_chroot(path));
@@ -53,6 +61,19 @@ mod tests {
         ] {
             let server = Server { chroot: chroot.into(), ..Server::default() };
             assert_eq!(server.under_chroot(path), Path::new(expected), "{path} in {chroot}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_files_count_from_the_chroot() {
+        let server = Server { chroot: "/var/www".into(), ..Server::default() };
+        for (spec, expected) in [
+            ("ipc://run/control", "ipc:///var/www/run/control"),
+            ("ipc:///run/control", "ipc:///var/www/run/control"),
+            ("ipc://@control", "ipc://@control"),
+            ("tcp://127.0.0.1:5000", "tcp://127.0.0.1:5000"),
+        ] {
+            assert_eq!(server.outside(spec), expected);
         }
     }
 

@@ -7,6 +7,7 @@
 mod load;
 mod save;
 mod schema;
+pub mod statistics;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -69,7 +70,7 @@ pub enum StoreError {
         message: String,
     },
     /// Another program has held the database locked for too long.
-    #[error("another program has locked the database for more than {} seconds", BUSY.as_secs())]
+    #[error("another program keeps the database locked")]
     Locked,
     /// This user may not write it.
     #[error("the database is read-only")]
@@ -89,6 +90,35 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
+/// A configuration as it was at one moment, with the numbers that the database has for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// How often the configuration has been changed; 0 if that was never counted.
+    pub generation: i64,
+    /// The configuration.
+    pub config: Config,
+    /// The rows of its servers, in their order.
+    pub rows: Vec<ServerRows>,
+}
+
+/// The ids of a server's rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServerRows {
+    /// The server's own.
+    pub id: i64,
+    /// Those of its hosts, in their order.
+    pub hosts: Vec<HostRows>,
+}
+
+/// The ids of a host's rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostRows {
+    /// The host's own.
+    pub id: i64,
+    /// Those of its routes, in their order.
+    pub routes: Vec<i64>,
+}
+
 /// An open configuration database.
 #[derive(Debug)]
 pub struct Database {
@@ -101,7 +131,18 @@ impl Database {
     /// # Errors
     /// It is missing, of another kind, from a newer version, or can't be read.
     pub fn open_to_read(path: &Path) -> Result<Self, StoreError> {
-        let database = Self::open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        match Self::open_read_only(path) {
+            // What a program that was killed in the middle of a change has left, only who may write can undo.
+            Err(StoreError::ReadOnly) => {
+                drop(Self::open_to_change(path)?);
+                Self::open_read_only(path)
+            }
+            result => result,
+        }
+    }
+
+    fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+        let database = Self::open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, BUSY)?;
         database.require_schema(path)?;
         Ok(database)
     }
@@ -111,7 +152,15 @@ impl Database {
     /// # Errors
     /// It is missing, of another kind, from a newer version, or can't be read.
     pub fn open_to_change(path: &Path) -> Result<Self, StoreError> {
-        let database = Self::open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        Self::open_with_patience(path, BUSY)
+    }
+
+    /// The same, for who can come again later: another program's lock is waited for only so long.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn open_with_patience(path: &Path, patience: Duration) -> Result<Self, StoreError> {
+        let database = Self::open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, patience)?;
         database.require_schema(path)?;
         Ok(database)
     }
@@ -123,19 +172,19 @@ impl Database {
     /// It is of another kind, from a newer version, or can't be made or read.
     pub fn open_or_create(path: &Path) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        let database = Self::open(path, flags)?;
+        let database = Self::open(path, flags, BUSY)?;
         if !database.is_empty()? {
             database.require_schema(path)?;
         }
         Ok(database)
     }
 
-    fn open(path: &Path, flags: OpenFlags) -> Result<Self, StoreError> {
+    fn open(path: &Path, flags: OpenFlags, patience: Duration) -> Result<Self, StoreError> {
         if !flags.contains(OpenFlags::SQLITE_OPEN_CREATE) && !path.exists() {
             return Err(StoreError::Missing(path.to_owned()));
         }
         let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        connection.busy_timeout(BUSY)?;
+        connection.busy_timeout(patience)?;
         let found =
             connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(|error| {
                 match error.sqlite_error_code() {
@@ -171,22 +220,22 @@ impl Database {
     /// # Errors
     /// A row that has a value that doesn't belong there, or refers to nothing.
     pub fn load(&self) -> Result<Config, StoreError> {
-        Ok(self.load_numbered()?.1)
+        Ok(self.snapshot()?.config)
     }
 
-    /// Reads the whole configuration, and the number of its generation: how often the configuration has been
-    /// changed, or 0 if that was never counted.
+    /// Reads the whole configuration, with the numbers that the database has for it.
     ///
     /// # Errors
     /// A row that has a value that doesn't belong there, or refers to nothing.
-    pub fn load_numbered(&self) -> Result<(i64, Config), StoreError> {
+    pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let snapshot = self.connection.unchecked_transaction()?;
         let generation = if snapshot.table_exists(None, "generation")? {
             snapshot.query_row("SELECT coalesce(max(id), 0) FROM generation", [], |row| row.get(0))?
         } else {
             0
         };
-        Ok((generation, Loader { connection: &snapshot }.config()?))
+        let (config, rows) = Loader { connection: &snapshot }.config()?;
+        Ok(Snapshot { generation, config, rows })
     }
 
     /// Reads the servers alone, without their hosts: for programs that have to find a server's process

@@ -32,5 +32,6 @@ mod socket;
 
 pub use connection::{Connection, MAX_IDS};
 pub use error::{HandlerError, ResponseError};
+pub(crate) use socket::wait_readable;
 
 pub use crate::wire::request::Request;

@@ -20,7 +20,7 @@ pub(super) fn connect(
 }
 
 /// Whether a message is there within `timeout`; signals don't cut it short.
-pub(super) fn wait_readable(socket: &zmq::Socket, timeout: Duration) -> zmq::Result<bool> {
+pub(crate) fn wait_readable(socket: &zmq::Socket, timeout: Duration) -> zmq::Result<bool> {
     let start = Instant::now();
     loop {
         let left = timeout.saturating_sub(start.elapsed());

@@ -3,4 +3,5 @@
 #![cfg(test)]
 
 mod handler;
+mod statistics;
 mod store;

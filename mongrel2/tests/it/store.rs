@@ -282,6 +282,25 @@ fn a_change_that_fails_leaves_everything_as_it_was() {
 }
 
 #[test]
+fn what_a_killed_program_has_left_is_undone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, copy) = (folder.path().join("config.sqlite"), folder.path().join("copy.sqlite"));
+    save(&path, &Config::default());
+    let writer = rusqlite::Connection::open(&path).unwrap();
+    // More than fits into memory, so that some of it is in the database already.
+    writer.execute_batch("PRAGMA cache_size = 1; BEGIN").unwrap();
+    for number in 0..500 {
+        let sql = "INSERT INTO mimetype (mimetype, extension) VALUES ('text/plain', ?)";
+        writer.execute(sql, [format!(".{number}")]).unwrap();
+    }
+    let journal = |path: &Path| PathBuf::from(format!("{}-journal", path.display()));
+    std::fs::copy(&path, &copy).unwrap();
+    std::fs::copy(journal(&path), journal(&copy)).unwrap();
+    assert_eq!(load(&copy).unwrap(), Config::default());
+    assert!(!journal(&copy).exists());
+}
+
+#[test]
 fn init_leaves_media_types_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let path = recorded(folder.path());

@@ -15,6 +15,7 @@ use super::request::Request;
 use super::websocket::{self, Decoder, Handshake};
 use super::{Connection, Open, Outcome, asked, is_noise};
 use crate::site::{Host, Site};
+use crate::statistics::Begun;
 use crate::target::handler::Handler;
 
 /// Where a request for a handler goes.
@@ -25,6 +26,7 @@ pub(super) struct Route<'a> {
     pub(super) handler: &'a Arc<Handler>,
     /// The route as configured.
     pub(super) pattern: &'a str,
+    pub(super) begun: Begun,
 }
 
 /// What a message says beside what the client said.
@@ -102,7 +104,7 @@ impl Connection {
     }
 
     pub(super) fn pending(&self, request: &Request, route: &Route<'_>) -> Box<Pending> {
-        Pending::new(request, route.host, self.worker.keeps_log().then(|| asked(request, route.site)))
+        Pending::new(request, route, self.worker.keeps_log().then(|| asked(request, route.site)))
     }
 
     /// Sends a message with a request's headers; gives whether there was room for it.
@@ -110,7 +112,9 @@ impl Connection {
         let dispatch = &route.handler.dispatch;
         let send = |headers: Headers<'_>| dispatch.request(line.id(), request.path(), headers, extra.body).is_ok();
         let sent = self.with_headers(line, request, route, extra, send);
-        line.introduce(route.handler);
+        if sent {
+            line.introduce(route.handler);
+        }
         sent
     }
 

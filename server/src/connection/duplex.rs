@@ -18,7 +18,7 @@ use super::websocket::{Decoder, close_frame};
 use super::{After, Connection, Open};
 use crate::site::Site;
 use crate::target::Target;
-use crate::target::handler::Message;
+use crate::target::handler::{Dispatch, Message, Room};
 use crate::worker::Item;
 
 /// How often is read before other connections get their turn.
@@ -48,6 +48,15 @@ pub(super) struct WebSocket {
     /// The headers of the handshake.
     pub(super) headers: Prepared,
     pub(super) decoder: Decoder,
+}
+
+impl Duplex {
+    /// Keeps no more memory than needed while nothing comes.
+    fn rest(&mut self) {
+        if let Self::Messages { partial, .. } = self {
+            partial.shrink_to_fit();
+        }
+    }
 }
 
 /// Why such a connection ends.
@@ -85,14 +94,14 @@ impl Connection {
         self.worker.return_buffer(buffer);
         match ended {
             Ok(()) => {
+                duplex.rest();
                 self.open = Open::Duplex(duplex);
                 After::Wait
             }
             Err(end) => {
                 self.says_goodbye = false;
                 if let (End::Code(code), Duplex::WebSocket(_)) = (end, &*duplex) {
-                    // A client that doesn't take it has left.
-                    let _ = self.stream.write_all(&close_frame(code)).await;
+                    self.stream.write_last(&close_frame(code));
                 }
                 After::Close
             }
@@ -103,6 +112,7 @@ impl Connection {
         let mut reads = 0;
         loop {
             self.pass_messages().await?;
+            self.stream.vitals().enter(Phase::Idle);
             match duplex {
                 Duplex::WebSocket(websocket) => {
                     self.take_frames(websocket, buffer).await?;
@@ -142,10 +152,8 @@ impl Connection {
                     written += bytes.len() as u64;
                 }
                 Some(Item::File(file)) => {
-                    if self.write_file_unless_ended(&file, &line).await.is_err() {
-                        break Err(End::Closed);
-                    }
-                    written += file.size;
+                    let Ok(size) = self.write_file_unless_ended(&file, &line).await else { break Err(End::Closed) };
+                    written += size;
                 }
                 Some(Item::Close) => break Err(End::Closed),
                 Some(Item::Unanswered) => break Err(End::Code(TRY_AGAIN_LATER)),
@@ -179,9 +187,8 @@ impl Connection {
                 first: message.first,
                 body: &message.payload,
             };
-            while handler.dispatch.message(line.id(), &message).is_err() {
-                self.wait_for_room(&line, || handler.dispatch.room()).await?;
-            }
+            let room = self.room(&line, &handler.dispatch).await?;
+            handler.dispatch.message(room, line.id(), &message);
         }
     }
 
@@ -225,9 +232,9 @@ impl Connection {
             tracing::info!("closed a socket of {}: no route takes `{}`", self.peer(), path.escape_ascii());
             return Err(End::Closed);
         };
-        let Target::Handler(handler) = &rule.value else { return Err(End::Closed) };
+        let Target::Handler(handler) = &rule.value.target else { return Err(End::Closed) };
+        self.worker.note_place(self.stream.vitals(), &site.places, rule.value.place);
         let line = self.line();
-        line.introduce(handler);
         let peer = Address::new(self.peer().ip());
         let headers: [(&str, &[u8]); 4] = [
             ("METHOD", method),
@@ -237,23 +244,24 @@ impl Connection {
         ];
         let client: [(&[u8], &[u8]); 1] = [(b"x-forwarded-for", peer.as_bytes())];
         let message = Message::Socket { path, client: &client, server: &headers, body };
-        while handler.dispatch.message(line.id(), &message).is_err() {
-            self.wait_for_room(&line, || handler.dispatch.room()).await?;
-        }
+        let room = self.room(&line, &handler.dispatch).await?;
+        line.introduce(handler);
+        handler.dispatch.message(room, line.id(), &message);
         Ok(())
     }
 
     /// Waits until the queue to a handler has room; passes on meanwhile what handlers send.
-    async fn wait_for_room<F: Future<Output = ()>>(
-        &mut self,
-        line: &Rc<Line>,
-        room: impl Fn() -> F,
-    ) -> Result<(), End> {
-        self.stream.vitals().enter(Phase::Waiting);
-        tokio::select! {
-            biased;
-            () = poll_fn(|context| line.poll_changed(context)) => self.pass_messages().await,
-            () = room() => Ok(()),
+    async fn room(&mut self, line: &Rc<Line>, dispatch: &Dispatch) -> Result<Room, End> {
+        loop {
+            if let Some(room) = dispatch.try_room() {
+                return Ok(room);
+            }
+            self.stream.vitals().enter(Phase::Waiting);
+            tokio::select! {
+                biased;
+                () = poll_fn(|context| line.poll_changed(context)) => self.pass_messages().await?,
+                room = dispatch.room() => return Ok(room),
+            }
         }
     }
 }

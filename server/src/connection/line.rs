@@ -26,10 +26,18 @@ pub(crate) struct Line {
     parts: RefCell<Parts>,
 }
 
+/// Up to which size a message is joined with its neighbours: as one of many it would cost more than its bytes.
+const SHORT: usize = 1024;
+
+/// How many bytes are joined into one piece.
+const JOINED: usize = 64 * 1024;
+
 /// What waits for the client.
 #[derive(Debug, Default)]
 struct Queue {
     items: VecDeque<Item>,
+    /// Short messages behind them, one after the other.
+    short: Vec<u8>,
     bytes: usize,
 }
 
@@ -132,11 +140,12 @@ impl Line {
         // A single message may be larger than the limit: it is there already.
         let parts = &mut *self.parts.borrow_mut();
         let queue = parts.queue.get_or_insert_default();
-        if queue.bytes + item.size() > limit && !queue.items.is_empty() {
+        if queue.has_end() {
+            // Nothing that comes now will ever be sent.
+        } else if queue.bytes + item.size() > limit && !queue.is_empty() {
             self.state.set(State::Overflown);
         } else {
-            queue.bytes += item.size();
-            queue.items.push_back(item);
+            queue.push(item);
         }
         parts.wake();
     }
@@ -144,18 +153,16 @@ impl Line {
     /// Takes the next item.
     pub(crate) fn pop(&self) -> Option<Item> {
         let queue = &mut self.parts.borrow_mut().queue;
-        let waiting = queue.as_mut()?;
-        let item = waiting.items.pop_front();
-        match &item {
-            Some(item) => waiting.bytes -= item.size(),
-            None => *queue = None,
+        let item = queue.as_mut()?.pop();
+        if item.is_none() {
+            *queue = None;
         }
         item
     }
 
     /// Whether there is something in the queue, or the connection is to end.
     pub(crate) fn has_work(&self) -> bool {
-        self.has_ended() || self.parts.borrow().queue.as_ref().is_some_and(|queue| !queue.items.is_empty())
+        self.has_ended() || self.parts.borrow().queue.as_ref().is_some_and(|queue| !queue.is_empty())
     }
 
     /// How many bytes wait.
@@ -245,10 +252,104 @@ impl Line {
     }
 }
 
+impl Queue {
+    fn is_empty(&self) -> bool {
+        self.items.is_empty() && self.short.is_empty()
+    }
+
+    /// Whether the connection closes behind what waits.
+    fn has_end(&self) -> bool {
+        self.short.is_empty() && matches!(self.items.back(), Some(Item::Close))
+    }
+
+    fn push(&mut self, item: Item) {
+        self.bytes += item.size();
+        match item {
+            Item::Bytes(bytes) if bytes.len() <= SHORT && !self.is_empty() => {
+                if self.short.len() + bytes.len() > JOINED {
+                    self.end_short();
+                }
+                self.short.extend_from_slice(&bytes);
+            }
+            item => {
+                self.end_short();
+                self.items.push_back(item);
+            }
+        }
+    }
+
+    fn pop(&mut self) -> Option<Item> {
+        if self.items.is_empty() {
+            self.end_short();
+        }
+        let item = self.items.pop_front()?;
+        self.bytes -= item.size();
+        Some(item)
+    }
+
+    /// Makes one item of the short messages.
+    fn end_short(&mut self) {
+        if !self.short.is_empty() {
+            self.items.push_back(Item::Bytes(std::mem::take(&mut self.short).into()));
+        }
+    }
+}
+
 impl Parts {
     fn wake(&self) {
         if let Some(waker) = &self.waker {
             waker.wake_by_ref();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn queue(items: &[&str]) -> Queue {
+        let mut queue = Queue::default();
+        for item in items {
+            let item = if item.is_empty() { Item::Close } else { Item::Bytes(Bytes::copy_from_slice(item.as_bytes())) };
+            queue.push(item);
+        }
+        queue
+    }
+
+    /// What comes out, with how many bytes are left each time.
+    fn all(mut queue: Queue) -> Vec<(String, usize)> {
+        let mut all = Vec::new();
+        while let Some(item) = queue.pop() {
+            let text =
+                if let Item::Bytes(bytes) = item { String::from_utf8(bytes.to_vec()).unwrap() } else { "".into() };
+            all.push((text, queue.bytes));
+        }
+        assert!(queue.is_empty());
+        all
+    }
+
+    fn parts(parts: &[(&str, usize)]) -> Vec<(String, usize)> {
+        parts.iter().map(|(text, left)| ((*text).to_owned(), *left)).collect()
+    }
+
+    #[test]
+    fn short_messages_that_wait_become_one() {
+        let long = "x".repeat(SHORT + 1);
+        assert_eq!(all(queue(&["a"])), parts(&[("a", 0)]));
+        assert_eq!(all(queue(&["a", "b", "c"])), parts(&[("a", 2), ("bc", 0)]));
+        assert_eq!(all(queue(&["a", &long, "b", "c", ""])), parts(&[("a", SHORT + 3), (&long, 2), ("bc", 0), ("", 0)]));
+        assert_eq!(all(queue(&["a", "b", &long])), parts(&[("a", SHORT + 2), ("b", SHORT + 1), (&long, 0)]));
+    }
+
+    #[test]
+    fn as_many_as_may_wait_take_little_room() {
+        let mut queue = queue(&["first"]);
+        (0..3 * JOINED).for_each(|_| queue.push(Item::Bytes(Bytes::from_static(b"x"))));
+        assert_eq!((queue.items.len(), queue.short.len()), (3, JOINED));
+        assert!(!queue.has_end());
+        queue.push(Item::Close);
+        assert!(queue.has_end());
     }
 }

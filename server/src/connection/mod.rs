@@ -42,10 +42,12 @@ use std::task::{Context, Poll, ready};
 use mongrel2::route::Found;
 use tokio::net::TcpStream;
 
+pub(crate) use answer::{Answer, Persistence, error_page};
+pub(crate) use head::{Parsed, parse as parse_head};
 pub(crate) use line::Line;
 pub(crate) use message::encode;
 pub(crate) use serving::Serving;
-pub(crate) use vitals::{Identity, Observed, Phase, Vitals};
+pub(crate) use vitals::{Identity, Kind, Observed, Phase, Vitals};
 
 use self::ask::Route;
 use self::duplex::Duplex;
@@ -54,7 +56,8 @@ use self::request::{Refusal, Request};
 use self::stream::{Incoming, Stream};
 use crate::addresses::Counted;
 use crate::log::{Access, Asked};
-use crate::site::{Host, Site};
+use crate::site::{Destination, Host, Site};
+use crate::statistics::{Begun, Place};
 use crate::target::Target;
 use crate::worker::{Item, Worker};
 
@@ -130,8 +133,9 @@ impl Connection {
     /// Begins to wait; gives whether there is anything to wait for.
     fn rest(&self) -> bool {
         match self.open {
-            Open::Nothing if self.worker.is_draining() => return false,
-            Open::Nothing => self.stream.vitals().rest(),
+            Open::Nothing | Open::Duplex(_) if self.worker.is_draining() => return false,
+            // One that has not waited for anything reads no clock: that its bytes have moved is noted by the sweep.
+            Open::Nothing => self.stream.vitals().enter(Phase::Idle),
             Open::Request(_) => self.stream.vitals().enter(Phase::Waiting),
             Open::Duplex(_) => self.stream.vitals().enter(Phase::Idle),
         }
@@ -205,19 +209,21 @@ impl Connection {
             Ok(Incoming::Request(request)) => request,
             Ok(Incoming::Messages(bytes)) => return Box::pin(self.start_messages(bytes)).await,
             Err(refusal) => {
-                Box::pin(self.refuse(refusal, None)).await;
+                Box::pin(self.refuse(refusal, site.default_host(), Begun::now(Place::NOWHERE))).await;
                 return After::Close;
             }
         };
         let host = Arc::clone(site.host(request.host()));
-        let after = match self.dispatch(&mut request, &site, &host).await {
+        let aim = Aim::of(&request, &site, &host);
+        self.worker.note_place(self.stream.vitals(), &host.places, aim.begun.place());
+        let after = match self.dispatch(&mut request, &aim).await {
             Ok(Some(outcome)) => {
-                self.record(&host, self.worker.keeps_log().then(|| asked(&request, &site)), &outcome);
+                self.record(&host, aim.begun, self.worker.keeps_log().then(|| asked(&request, &site)), &outcome);
                 outcome.after
             }
             Ok(None) => After::Wait,
             Err(refusal) => {
-                Box::pin(self.refuse(refusal, request.host())).await;
+                Box::pin(self.refuse(refusal, &host, aim.begun)).await;
                 After::Close
             }
         };
@@ -225,8 +231,9 @@ impl Connection {
         after
     }
 
-    /// Writes the access log's line of an exchange that has ended.
-    fn record(&self, host: &Host, asked: Option<Asked<'_>>, outcome: &Outcome) {
+    /// Counts an exchange that has ended, and writes the access log's line of it.
+    fn record(&self, host: &Host, begun: Begun, asked: Option<Asked<'_>>, outcome: &Outcome) {
+        self.worker.count(&host.places, &begun.end(outcome.status, outcome.bytes));
         if asked.is_some() {
             self.worker.log(&Access {
                 host: &host.name,
@@ -240,18 +247,12 @@ impl Connection {
     }
 
     /// Reads the body and answers; `None` if a handler will.
-    async fn dispatch(
-        &mut self,
-        request: &mut Request,
-        site: &Site,
-        host: &Arc<Host>,
-    ) -> Result<Option<Outcome>, Refusal> {
-        let served = !host.maintenance && request.path() != b"*" && request.method() != b"TRACE";
-        let found = if served { host.route(request.path()) } else { Found::Nothing };
-        if let Found::Rule(rule) = &found
-            && let Target::Handler(handler) = &rule.value
+    async fn dispatch(&mut self, request: &mut Request, aim: &Aim<'_>) -> Result<Option<Outcome>, Refusal> {
+        let Aim { site, host, ref found, begun } = *aim;
+        if let Found::Rule(rule) = found
+            && let Target::Handler(handler) = &rule.value.target
         {
-            let route = Route { site, host, handler, pattern: &rule.path().text };
+            let route = Route { site, host, handler, pattern: &rule.path().text, begun };
             if let Some(store) = route.store(request) {
                 return Box::pin(self.upload(request, &route, store)).await;
             }
@@ -259,17 +260,12 @@ impl Connection {
             return Ok(self.ask(request, &route).await);
         }
         self.stream.read_body(request, site.settings.content_length).await?;
-        Ok(Some(self.answer_itself(request, site, host, &found).await))
+        Ok(Some(self.answer_itself(request, aim).await))
     }
 
     /// Answers what no handler has to.
-    async fn answer_itself(
-        &mut self,
-        request: &Request,
-        site: &Site,
-        host: &Host,
-        found: &Found<'_, Target>,
-    ) -> Outcome {
+    async fn answer_itself(&mut self, request: &Request, aim: &Aim<'_>) -> Outcome {
+        let Aim { site, host, ref found, .. } = *aim;
         if request.path() == b"*" {
             return self.options(request).await;
         }
@@ -283,7 +279,7 @@ impl Connection {
         match found {
             Found::Nothing => self.error(request, 404).await,
             Found::Slash(_) => self.redirect_to_slash(request).await,
-            Found::Rule(rule) => match &rule.value {
+            Found::Rule(rule) => match &rule.value.target {
                 Target::Redirect(redirect) => self.redirect(request, host, redirect).await,
                 Target::Directory(directory) => {
                     self.file(request, site, directory, rule.path().rest(request.path())).await
@@ -291,6 +287,26 @@ impl Connection {
                 Target::Proxy | Target::Handler(_) => self.error(request, 501).await,
             },
         }
+    }
+}
+
+/// Whom a request is for.
+struct Aim<'a> {
+    site: &'a Site,
+    host: &'a Arc<Host>,
+    found: Found<'a, Destination>,
+    begun: Begun,
+}
+
+impl<'a> Aim<'a> {
+    fn of(request: &Request, site: &'a Site, host: &'a Arc<Host>) -> Self {
+        let served = !host.maintenance && request.path() != b"*" && request.method() != b"TRACE";
+        let found = if served { host.route(request.path()) } else { Found::Nothing };
+        let place = match &found {
+            Found::Rule(rule) | Found::Slash(rule) => rule.value.place,
+            Found::Nothing => host.place,
+        };
+        Self { site, host, found, begun: Begun::now(place) }
     }
 }
 

@@ -4,16 +4,19 @@
 
 use std::sync::Arc;
 
+use super::ask::Route;
 use super::duplex::WebSocket;
 use super::request::{Manner, Request};
 use super::track::Tracker;
 use crate::log::Asked;
 use crate::site::Host;
+use crate::statistics::Begun;
 
 /// An open request.
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) host: Arc<Host>,
+    pub(super) begun: Begun,
     pub(super) manner: Manner,
     /// What the connection becomes if the answer is 101.
     pub(super) websocket: Option<Box<WebSocket>>,
@@ -25,9 +28,10 @@ pub(super) struct Pending {
 
 impl Pending {
     /// Keeps of a request what will be needed; without `logged` that is nothing of what was asked.
-    pub(super) fn new(request: &Request, host: &Arc<Host>, logged: Option<Asked<'_>>) -> Box<Self> {
+    pub(super) fn new(request: &Request, route: &Route<'_>, logged: Option<Asked<'_>>) -> Box<Self> {
         Box::new(Self {
-            host: Arc::clone(host),
+            host: Arc::clone(route.host),
+            begun: route.begun,
             manner: request.manner(),
             websocket: None,
             tracker: Tracker::new(request.is_head()),

@@ -1,13 +1,16 @@
 //! A handler's answer on its way to the client.
 
+use std::fs::File;
 use std::future::poll_fn;
+use std::io;
 use std::rc::Rc;
 
 use super::line::Line;
 use super::pending::Pending;
 use super::track::Tracker;
 use super::{After, Connection, Open, Outcome};
-use crate::worker::{Item, SentFile};
+use crate::target::handler::SentFile;
+use crate::worker::Item;
 
 /// How much of a file is read at once where the answer's bytes have to be looked at.
 const PIECE: usize = 64 * 1024;
@@ -23,7 +26,7 @@ impl Connection {
             if pending.tracker.status == Some(101)
                 && let Some(websocket) = pending.websocket.take()
             {
-                self.record(&pending.host, pending.asked(), &Outcome::of(&pending.tracker, true));
+                self.record(&pending.host, pending.begun, pending.asked(), &Outcome::of(&pending.tracker, true));
                 return Box::pin(self.start_websocket(*websocket)).await;
             }
             if pending.tracker.is_complete() {
@@ -37,7 +40,7 @@ impl Connection {
                 break Outcome::of(&pending.tracker, false);
             }
         };
-        self.record(&pending.host, pending.asked(), &outcome);
+        self.record(&pending.host, pending.begun, pending.asked(), &outcome);
         outcome.after
     }
 
@@ -100,14 +103,15 @@ impl Connection {
 
     /// Sends a file: by the kernel, unless its bytes have to be looked at to find the end of the answer.
     async fn pass_file(&mut self, file: &SentFile, tracker: &mut Tracker, line: &Line) -> Result<u64, Unsent> {
-        if tracker.skip(file.size) {
-            return self.write_file_unless_ended(file, line).await.map(|()| file.size);
+        let Some((file, size)) = open(file, line) else { return Ok(0) };
+        if tracker.skip(size) {
+            return self.send_file_unless_ended(&file, size, line).await;
         }
         let mut piece = vec![0; PIECE];
         let mut offset = 0;
-        while offset < file.size {
-            let wanted = usize::try_from(file.size - offset).unwrap_or(PIECE).min(PIECE);
-            let size = rustix::io::pread(&*file.file, &mut piece[..wanted], offset).map_err(|_| Unsent)?;
+        while offset < size {
+            let wanted = usize::try_from(size - offset).unwrap_or(PIECE).min(PIECE);
+            let size = rustix::io::pread(&file, &mut piece[..wanted], offset).map_err(|_| Unsent)?;
             if size == 0 {
                 // It has become shorter, so that what was promised can't be kept.
                 return Err(Unsent);
@@ -117,11 +121,16 @@ impl Connection {
         Ok(offset)
     }
 
-    /// Lets the kernel send a file.
-    pub(super) async fn write_file_unless_ended(&mut self, file: &SentFile, line: &Line) -> Result<(), Unsent> {
+    /// Lets the kernel send a file whose bytes nobody has to look at; gives how many those were.
+    pub(super) async fn write_file_unless_ended(&mut self, file: &SentFile, line: &Line) -> Result<u64, Unsent> {
+        let Some((file, size)) = open(file, line) else { return Ok(0) };
+        self.send_file_unless_ended(&file, size, line).await
+    }
+
+    async fn send_file_unless_ended(&mut self, file: &File, size: u64, line: &Line) -> Result<u64, Unsent> {
         tokio::select! {
             biased;
-            sent = self.stream.write_and_send_file(&[], &file.file, 0..file.size) => sent.map_err(|_| Unsent),
+            sent = self.stream.write_and_send_file(&[], file, 0..size) => sent.map(|()| size).map_err(|_| Unsent),
             () = poll_fn(|context| line.poll_ended(context)) => Err(Unsent),
         }
     }
@@ -153,6 +162,15 @@ impl Connection {
             handler.dispatch.credits(line.id(), written);
         }
     }
+}
+
+/// Opens a file that a handler has sent; if it can't be sent the answer goes on without it.
+fn open(file: &SentFile, line: &Line) -> Option<(File, u64)> {
+    let tell = |error: &io::Error| {
+        let name = file.name().escape_ascii();
+        tracing::warn!("cannot send the file `{name}` to connection {}: {error}", line.id());
+    };
+    file.open().inspect_err(tell).ok()
 }
 
 /// The client takes no more, or must not get any.

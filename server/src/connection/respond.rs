@@ -9,6 +9,7 @@ use super::request::{Manner, Refusal, Request};
 use super::{Connection, Outcome, websocket};
 use crate::log::Access;
 use crate::site::{Host, Site};
+use crate::statistics::Begun;
 use crate::target::redirect::Redirect;
 
 /// What the server itself answers for its own targets (RFC 9110, section 10.2.1).
@@ -43,8 +44,12 @@ impl Connection {
             405 => self.answer(405).header("Allow", ALLOW),
             // Whoever comes back earlier finds the handler as it was.
             503 => self.answer(503).header("Retry-After", self.worker.site().settings.handler_wait.as_secs().max(1)),
-            // RFC 6455, section 4.4, and RFC 9110, section 15.5.22.
-            426 => self.answer(426).header("Upgrade", "websocket").header("Sec-WebSocket-Version", websocket::VERSION),
+            // RFC 6455, section 4.4, and RFC 9110, sections 7.8 and 15.5.22.
+            426 => self
+                .answer(426)
+                .header("Upgrade", "websocket")
+                .header("Connection", "Upgrade")
+                .header("Sec-WebSocket-Version", websocket::VERSION),
             _ => self.answer(status),
         };
         self.send_page(manner, answer, host).await
@@ -85,16 +90,16 @@ impl Connection {
         self.send(request.manner(), answer, b"").await
     }
 
-    /// Refuses what came; `host` is the name that it asked for, as far as that is known.
-    pub(super) async fn refuse(&mut self, refusal: Refusal, host: Option<&[u8]>) {
+    /// Refuses what came; `host` is the one that it was for, as far as that is known.
+    pub(super) async fn refuse(&mut self, refusal: Refusal, host: &Host, begun: Begun) {
         let Refusal::Bad { status, reason } = refusal else {
             return;
         };
         tracing::info!("refused a request from {}: {reason}", self.peer());
-        let host = Arc::clone(self.worker.site().host(host));
-        let (ctype, page) = page(&host, status);
+        let (ctype, page) = page(host, status);
         let head = self.answer(status).header("Content-Type", ctype).header("Content-Length", page.len());
         let bytes = [head.finish(Persistence::Close), page].concat();
+        self.worker.count(&host.places, &begun.end(status, 0));
         self.worker.log(&Access {
             host: &host.name,
             peer: self.peer(),

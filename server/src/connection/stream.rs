@@ -217,7 +217,7 @@ impl Stream {
     pub(super) fn read_now(&mut self, buffer: &mut Vec<u8>) -> io::Result<bool> {
         buffer.reserve(4096);
         let read = match std::mem::take(&mut self.unread) {
-            true => rustix::io::read(&self.socket, rustix::buffer::spare_capacity(buffer)).map_err(io::Error::from),
+            true => self.read_unread(buffer),
             false => self.try_read(buffer),
         };
         match read {
@@ -239,15 +239,13 @@ impl Stream {
     /// Reads what is there, or waits for it.
     async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<(), Refusal> {
         if std::mem::take(&mut self.unread) {
-            match rustix::io::read(&self.socket, rustix::buffer::spare_capacity(buffer)) {
+            match self.read_unread(buffer) {
                 Ok(0) => return Err(Refusal::Gone),
                 Ok(size) => {
                     self.vitals.read(size);
-                    // More may be left behind: tokio will not tell.
-                    self.unread = buffer.len() == buffer.capacity();
                     return Ok(());
                 }
-                Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => return Err(Refusal::Gone),
             }
         }
@@ -270,6 +268,13 @@ impl Stream {
                 Err(_) => return Err(Refusal::Gone),
             }
         }
+    }
+
+    /// Reads once what tokio has been told to forget.  More may be left behind, of which it will not tell either.
+    fn read_unread(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        let size = rustix::io::read(&self.socket, rustix::buffer::spare_capacity(buffer))?;
+        self.unread = buffer.len() == buffer.capacity();
+        Ok(size)
     }
 
     /// Reads once.  A read that leaves room has taken everything that was there, so that tokio may wait for the

@@ -8,6 +8,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::ask::{Extra, Route, UPLOAD_DONE, UPLOAD_START};
 use super::body::{Body, Piece};
@@ -18,6 +19,7 @@ use super::request::{Refusal, Request};
 use super::tempfile::TempFile;
 use super::vitals::Phase;
 use super::{Connection, Open, Outcome};
+use crate::target::handler::{Handler, Message};
 
 /// The longest piece of a body in one message.
 const PIECE: usize = 64 * 1024;
@@ -49,6 +51,13 @@ struct Upload<'a> {
     route: &'a Route<'a>,
     body: Body,
     pending: Box<Pending>,
+}
+
+impl Upload<'_> {
+    /// The handler that the upload is for, which a reload may have given other addresses.
+    fn handler(&self) -> Arc<Handler> {
+        self.line.handler().unwrap_or_else(|| Arc::clone(self.route.handler))
+    }
 }
 
 impl Connection {
@@ -112,7 +121,9 @@ impl Connection {
                 }
             }
         }
-        if !self.tell(&upload.line, request, upload.route, &about(2)) {
+        // A reload may have moved it.
+        let handler = upload.handler();
+        if !self.tell(&upload.line, request, &Route { handler: &handler, ..*upload.route }, &about(2)) {
             return Err(unavailable());
         }
         file.keep();
@@ -168,11 +179,10 @@ impl Connection {
         let headers: [(&str, &[u8]); 2] = [("UPLOAD_STREAM", offset.as_bytes()), ("UPLOAD_STREAM_DONE", b"1")];
         let is_last = piece.is_none() || upload.body.is_over();
         let headers = if is_last { &headers[..] } else { &headers[..1] };
-        let dispatch = &upload.route.handler.dispatch;
-        loop {
-            let data = piece.clone().map_or(&[][..], |piece| upload.body.data(piece));
-            if dispatch.piece(upload.line.id(), request.path(), headers, data).is_ok() {
-                return Ok(None);
+        let (handler, room) = loop {
+            let handler = upload.handler();
+            if let Some(room) = handler.dispatch.try_room() {
+                break (handler, room);
             }
             self.stream.vitals().enter(Phase::Waiting);
             tokio::select! {
@@ -183,9 +193,13 @@ impl Connection {
                         return Ok(outcome);
                     }
                 }
-                () = dispatch.room() => {}
+                room = handler.dispatch.room() => break (handler, room),
             }
-        }
+        };
+        let body = piece.map_or(&[][..], |piece| upload.body.data(piece));
+        let message = Message::Piece { path: request.path(), server: headers, body };
+        handler.dispatch.message(room, upload.line.id(), &message);
+        Ok(None)
     }
 
     /// Waits for more of the body; passes on meanwhile what the handler sends.

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use mongrel2::config::Settings;
 
+use crate::statistics::Place;
+
 /// Over how many ticks the rate of writing is taken.  The kernel's buffers take megabytes at once, which says
 /// nothing about the client; and a client may pause for a moment.
 const WINDOW: u32 = 6;
@@ -39,9 +41,6 @@ pub(crate) enum Kind {
     WebSocket,
 }
 
-/// The number of no route.
-pub(crate) const NO_ROUTE: u32 = u32::MAX;
-
 impl Phase {
     /// Its name in the column `state` of `status net`.
     pub(crate) fn name(self) -> &'static str {
@@ -55,6 +54,19 @@ impl Phase {
 }
 
 impl Kind {
+    /// All of them, in their order.
+    pub(crate) const ALL: [Self; 4] = [Self::Http, Self::Json, Self::Xml, Self::WebSocket];
+
+    /// Its name in metrics.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Json => "json",
+            Self::Xml => "xml",
+            Self::WebSocket => "websocket",
+        }
+    }
+
     /// Its number in the column `type` of `status net`.
     pub(crate) fn number(self) -> i64 {
         match self {
@@ -146,8 +158,8 @@ pub(crate) struct Vitals {
     pub(crate) fd: i32,
     peer: Peer,
     pub(crate) kind: Cell<Kind>,
-    /// The number of the route of the last request, or [`NO_ROUTE`].
-    pub(crate) route: Cell<u32>,
+    /// The route of the last request, in the site in force.
+    pub(crate) place: Cell<Place>,
     opened: Moment,
     read: Traffic,
     written: Traffic,
@@ -192,7 +204,7 @@ impl Vitals {
             fd,
             peer: Peer::new(peer),
             kind: Cell::new(Kind::Http),
-            route: Cell::new(NO_ROUTE),
+            place: Cell::new(Place::NOWHERE),
             opened: now,
             read: Traffic::new(now),
             written: Traffic::new(now),
@@ -228,11 +240,6 @@ impl Vitals {
     /// Whether the connection waits for the next request.
     pub(crate) fn is_idle(&self) -> bool {
         self.phase.get() == Phase::Idle
-    }
-
-    /// Begins to wait for the next request.
-    pub(crate) fn rest(&self) {
-        self.begin(Phase::Idle, Moment::now());
     }
 
     fn begin(&self, phase: Phase, now: Moment) {

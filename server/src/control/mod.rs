@@ -73,10 +73,13 @@ impl Control {
 
     /// Answers the request; whoever asked may be gone.
     pub(crate) fn reply(&mut self, answer: &[u8]) {
-        if let Some(open) = &mut self.open
-            && let Err(error) = open.socket.send(answer)
-        {
-            tracing::error!("cannot answer at the control port: {error}");
+        if let Some(open) = &mut self.open {
+            // A client for which too much waits gets nothing.  How much that is libzmq looks up only now and then, unless
+            // it is asked for its events.
+            let sent = open.socket.has_room().and_then(|_| open.socket.send(answer));
+            if let Err(error) = sent {
+                tracing::error!("cannot answer at the control port: {error}");
+            }
         }
         self.settle();
     }

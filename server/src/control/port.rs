@@ -67,6 +67,7 @@ impl PortError {
                 Some("give each server of a chroot a `control_port` of its own, and `m2sh load` again".into())
             }
             Self::NoSocket(spec) => Some(format!("move the file away, or name another `control_port` than {spec}")),
+            Self::Bind(_, zmq::Error::EADDRINUSE) => Some("another program has this address; see who: ss -ltnp".into()),
             Self::Bind(spec, zmq::Error::ENOENT) => {
                 let file = file(spec)?;
                 let folder = file.parent().unwrap_or(Path::new("."));
@@ -74,6 +75,11 @@ impl PortError {
             }
             _ => None,
         }
+    }
+
+    /// Whether it may be different in a moment.
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::Taken(_) | Self::Bind(_, zmq::Error::EADDRINUSE))
     }
 }
 
@@ -93,7 +99,7 @@ impl Port {
         let file = loop {
             match bind(&socket, spec) {
                 Ok(file) => break file,
-                Err(PortError::Taken(_)) if Instant::now() < deadline => std::thread::yield_now(),
+                Err(error) if error.may_pass() && Instant::now() < deadline => std::thread::yield_now(),
                 Err(error) => return Err(error),
             }
         };
@@ -102,11 +108,7 @@ impl Port {
 }
 
 fn bind(socket: &zmq::Socket, spec: &str) -> Result<Option<SocketFile>, PortError> {
-    let bind = || match socket.bind(&address(spec)) {
-        Ok(()) => Ok(()),
-        Err(zmq::Error::EADDRINUSE) => Err(PortError::Taken(spec.to_owned())),
-        Err(error) => Err(PortError::Bind(spec.to_owned(), error)),
-    };
+    let bind = || socket.bind(&address(spec)).map_err(|error| PortError::Bind(spec.to_owned(), error));
     let Some(path) = file(spec) else {
         return bind().map(|()| None);
     };

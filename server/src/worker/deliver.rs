@@ -2,19 +2,15 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io;
-use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rustix::fs::{Mode, OFlags, ResolveFlags};
 
-use super::{Item, Mail, SentFile, Worker};
+use super::{Item, Mail, Worker};
 use crate::connection::{Line, Vitals, encode};
 use crate::site::Site;
-use crate::target::handler::Inlet;
+use crate::target::handler::{Inlet, SentFile};
 
 /// What a handler wants of connections.
 #[derive(Debug, Clone)]
@@ -145,18 +141,10 @@ impl Share<'_> {
         }
     }
 
-    fn give_file(&self, line: &Line, name: &[u8]) {
-        let handler = line.handler_of(self.inlet);
-        let root = handler.as_ref().and_then(|handler| handler.sendfile_root.as_deref());
-        let Some(root) = root else {
-            return tracing::warn!("cannot send a file to connection {}: its handler has no sendfile_root", line.id());
-        };
-        match open(root, name) {
-            Ok(file) => line.push(Item::File(file), self.limit),
-            Err(error) => {
-                let name = name.escape_ascii();
-                tracing::warn!("cannot send the file `{name}` to connection {}: {error}", line.id());
-            }
+    fn give_file(&self, line: &Line, name: &Bytes) {
+        match line.handler_of(self.inlet).filter(|handler| handler.sendfile_root.is_some()) {
+            Some(handler) => line.push(Item::File(SentFile::new(handler, name.clone())), self.limit),
+            None => tracing::warn!("cannot send a file to connection {}: its handler has no sendfile_root", line.id()),
         }
     }
 
@@ -171,18 +159,4 @@ impl Share<'_> {
             line.cancel(self.inlet);
         }
     }
-}
-
-/// Opens a file below a folder: no `..` and no link leads out of it.
-fn open(root: &Path, name: &[u8]) -> io::Result<SentFile> {
-    let name = std::str::from_utf8(name).map_err(io::Error::other)?;
-    let name = PathBuf::from(name.trim_start_matches('/'));
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let folder = rustix::fs::open(root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    let file = File::from(rustix::fs::openat2(&folder, &name, flags, Mode::empty(), ResolveFlags::BENEATH)?);
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::other("it is no file"));
-    }
-    Ok(SentFile { size: metadata.len(), file: Arc::new(file) })
 }

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use super::Worker;
-use crate::connection::{Accepted, Connection, Identity, Phase, Serving, Vitals};
+use crate::connection::{Accepted, Connection, Identity, Kind, Phase, Serving, Vitals};
 
 /// How long a worker that has no file descriptors left waits before it accepts again.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -74,6 +74,7 @@ impl Worker {
             tracing::debug!("refused a connection from {peer}: its address has {limit} already");
             return;
         }
+        self.accepted.set(self.accepted.get() + 1);
         let mut members = self.members.borrow_mut();
         let place = members.vacant_entry();
         let identity = Identity { id: self.take_id(), fd: stream.as_raw_fd(), peer };
@@ -82,6 +83,15 @@ impl Worker {
         let connection = Connection::new(accepted, Rc::clone(self), place.key(), Rc::clone(&vitals));
         let task = tokio::task::spawn_local(Serving::new(connection)).abort_handle();
         place.insert(Member { vitals, task });
+    }
+
+    /// How many connections there are, by what they speak.
+    pub(super) fn connections(&self) -> Vec<(&'static str, u64)> {
+        let mut counts = Kind::ALL.map(|kind| (kind.name(), 0));
+        for (_, member) in self.members.borrow().iter() {
+            counts[member.vitals.kind.get() as usize].1 += 1;
+        }
+        counts.to_vec()
     }
 
     /// The id of the next connection, from which every worker can tell which one has it.

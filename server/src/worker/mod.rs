@@ -9,7 +9,6 @@ mod report;
 mod thread;
 
 use std::cell::{Cell, RefCell};
-use std::fs::File;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -27,8 +26,9 @@ use crate::addresses::Addresses;
 use crate::connection::Line;
 use crate::log::{Access, AccessLog};
 use crate::site::Site;
+use crate::statistics::{Counts, Exchange, Places, Tally};
 use crate::target::directory::cache::Cache;
-use crate::target::handler::{Inlet, Socket};
+use crate::target::handler::{Inlet, SentFile, Socket};
 
 use self::members::Member;
 use self::thread::Seed;
@@ -58,6 +58,8 @@ pub(crate) enum Mail {
     Deliver(Vec<u64>, Delivery, Arc<Inlet>),
     /// No handler has taken the request of this connection of yours.
     Unanswered(u64),
+    /// Hand over what you have counted since you last did.
+    Count(oneshot::Sender<Counts>),
     /// Accept nothing more, close what is idle, and say when the last connection is gone.
     Drain(oneshot::Sender<()>),
     /// Tell of your connections.
@@ -85,17 +87,14 @@ pub(crate) enum Item {
     Removed,
 }
 
-/// A file that a handler has sent.
-#[derive(Debug, Clone)]
-pub(crate) struct SentFile {
-    pub(crate) file: Arc<File>,
-    pub(crate) size: u64,
-}
-
 impl Item {
-    /// How many bytes of memory it keeps.
+    /// How many bytes of those that may wait for a client it takes.
     pub(crate) fn size(&self) -> usize {
-        if let Self::Bytes(bytes) = self { bytes.len() } else { 0 }
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::File(_) => SentFile::WEIGHT,
+            Self::Close | Self::Unanswered | Self::Removed => 0,
+        }
     }
 }
 
@@ -110,6 +109,9 @@ pub(crate) struct Worker {
     next_id: Cell<u64>,
     /// The connections.
     members: RefCell<Slab<Member>>,
+    /// How many connections have been accepted since that was last told.
+    accepted: Cell<u64>,
+    tally: Tally,
     addresses: Addresses,
     /// How many connections there are file descriptors for.
     descriptors: usize,
@@ -134,6 +136,8 @@ impl Worker {
             lines: RefCell::default(),
             next_id: Cell::new(seed.next_id),
             members: RefCell::default(),
+            accepted: Cell::new(0),
+            tally: Tally::default(),
             addresses: seed.addresses,
             descriptors: seed.descriptors,
             draining: Cell::new(false),
@@ -154,6 +158,7 @@ impl Worker {
             match mail {
                 Mail::Serve(site, done) => {
                     self.reload_lines(&site);
+                    self.reload_places(&site.places);
                     *self.site.borrow_mut() = site;
                     self.files.clear();
                     // Nobody listens any more if the reload was given up.
@@ -170,7 +175,8 @@ impl Worker {
                     accepting.abort();
                     tokio::task::spawn_local(Rc::clone(&self).drain(done));
                 }
-                // Whoever asked may have given up.
+                // Whoever asked may have given up, or be about to end.
+                Mail::Count(told) => drop(told.send(self.hand_over())),
                 Mail::Net(told) => drop(told.send(self.net())),
                 Mail::Activity(told) => drop(told.send(self.activity())),
                 Mail::Kill(selector, done) => drop(done.send(self.kill(&selector))),
@@ -205,6 +211,15 @@ impl Worker {
         while !self.ended.get() {
             self.changed.notified().await;
         }
+    }
+
+    /// Counts a request that has been answered, at one of the places of its site.
+    pub(crate) fn count(&self, places: &Arc<Places>, exchange: &Exchange) {
+        self.tally.add(places, exchange);
+    }
+
+    fn hand_over(&self) -> Counts {
+        Counts { sheets: self.tally.take(), accepted: self.accepted.take(), connections: self.connections() }
     }
 
     /// Whether there is an access log.

@@ -1,12 +1,14 @@
 //! What a worker tells of itself and of its connections, and whom of them it drops, when the control port asks.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use mongrel2::wire::control::Selector;
 
 use super::Worker;
 use super::members::Member;
-use crate::connection::{Identity, Observed};
+use crate::connection::{Identity, Observed, Vitals};
+use crate::statistics::{Place, Places};
 
 /// A connection, as it is told of.
 #[derive(Debug, Clone)]
@@ -66,22 +68,41 @@ impl Worker {
 
     fn see(&self, member: &Member, now: Instant) -> Seen {
         let vitals = &member.vitals;
+        let (host, route) = self.site.borrow().places.name(vitals.place.get());
         Seen {
             identity: vitals.identity(),
             observed: vitals.observe(now),
-            host: String::new(),
-            route: String::new(),
+            host: host.to_string(),
+            route: route.to_string(),
             queue: self.lines.borrow().get(&vitals.id).map_or(0, |line| line.waiting()),
+        }
+    }
+
+    /// Notes what a connection's request is for, unless a reload has given the places other numbers meanwhile.
+    pub(crate) fn note_place(&self, vitals: &Vitals, places: &Arc<Places>, place: Place) {
+        if Arc::ptr_eq(places, &self.site.borrow().places) {
+            vitals.place.set(place);
+        }
+    }
+
+    /// Gives the connections the numbers that their places will have.
+    pub(super) fn reload_places(&self, places: &Places) {
+        let next = self.site.borrow().places.successors(places);
+        for (_, member) in self.members.borrow().iter() {
+            member.vitals.place.set(next[member.vitals.place.get().index()]);
         }
     }
 
     /// Closes connections whatever they do; gives how many there were.
     pub(super) fn kill(&self, selector: &Selector) -> usize {
-        let members = self.members.borrow();
+        let (members, site) = (self.members.borrow(), self.site.borrow());
         let chosen = members.iter().filter(|(_, member)| match selector {
             Selector::Id(id) => member.vitals.id == *id,
             Selector::Address(address) => member.vitals.peer().ip() == *address,
-            Selector::Route(_) => false,
+            Selector::Route(path) => {
+                let (_, route) = site.places.name(member.vitals.place.get());
+                !route.is_empty() && *route == **path
+            }
         });
         chosen.map(|(_, member)| member.task.abort()).count()
     }

@@ -310,3 +310,21 @@ fn several_workers_share_the_handlers() {
     threads.into_iter().for_each(|thread| thread.join().unwrap());
     wait::until("nobody to wait", || running.get("/nowhere").status.eq(&404).then_some(()));
 }
+
+#[test]
+fn every_end_is_told_however_many_come_at_once() {
+    let running = site().setting("limits.handler_queue", "10").start();
+    let peer = Peer::connect(running.site.path(), "one");
+    let mut clients: Vec<(Client, u64)> = (0..300)
+        .map(|_| {
+            let mut client = running.connect();
+            client.send(get("/one"));
+            (client, peer.request().id)
+        })
+        .collect();
+    let mut ids: Vec<u64> = clients.drain(..).map(|(_, id)| id).collect();
+    let mut told: Vec<u64> = ids.iter().map(|_| peer.request()).map(|notice| notice.id).collect();
+    ids.sort_unstable();
+    told.sort_unstable();
+    assert!(told == ids);
+}

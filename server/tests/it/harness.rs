@@ -3,16 +3,20 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use mongrel2::config::history::Entry;
 use mongrel2::config::{Config, Database, Dir, Handler, Host, Route, Server, Target, default_mimetypes};
 use mongrel2::wire::control;
+use mongrel2::wire::extended::Extended;
 use mongrel2::wire::tnetstring::Value;
 use tempfile::TempDir;
 use testkit::{Process, wait};
+
+pub(crate) use testkit::free_address;
 
 pub(crate) const UUID: &str = "f400bf85-4538-4f7a-8908-67e313d515c2";
 
@@ -105,6 +109,11 @@ impl Site {
     /// Starts the server and waits until it listens.
     pub(crate) fn start(self) -> Running {
         self.save();
+        self.start_again()
+    }
+
+    /// The same, with the database as it is.
+    pub(crate) fn start_again(self) -> Running {
         let process = Process::start(self.command().stdout(std::process::Stdio::null()));
         process.wait_for_stderr("listens on");
         Running::of(self, process)
@@ -118,10 +127,6 @@ pub(crate) fn files() -> Target {
         default_ctype: "text/plain".into(),
         ..Dir::default()
     })
-}
-
-pub(crate) fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// A started server.
@@ -185,6 +190,18 @@ impl Running {
 
     pub(crate) fn log(&self, name: &str) -> String {
         fs::read_to_string(self.site.path().join("logs").join(name)).unwrap()
+    }
+
+    /// How many descriptors the server has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap().count()
+    }
+
+    /// How many bytes of memory the server has.
+    pub(crate) fn memory(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
     }
 }
 
@@ -262,6 +279,11 @@ impl Client {
         let result = self.stream.peek(&mut [0]);
         self.stream.set_nonblocking(false).unwrap();
         result
+    }
+
+    /// Closes the connection at once, so that the server is told of an error (RST).
+    pub(crate) fn reset(self) {
+        socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
     }
 
     /// Closes the sending half.
@@ -415,6 +437,13 @@ impl Peer {
         self.send(message);
     }
 
+    /// Sends an extended reply.
+    pub(crate) fn extended(&self, ids: &[u64], extended: &Extended) {
+        let mut message = Vec::new();
+        mongrel2::wire::reply::render_extended(&mut message, UUID.as_bytes(), ids, extended);
+        self.send(message);
+    }
+
     /// Sends a whole answer.
     pub(crate) fn answer(&self, ids: &[u64], text: &str) {
         self.reply(ids, format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len()));
@@ -466,10 +495,10 @@ impl Operator {
         serde_json::from_slice(&self.exchange(words)).unwrap()
     }
 
-    /// The rows of `status net` or `status tasks`, each by the names of the columns.
+    /// The rows of `status net` or `status tasks`, each by the names of the columns, once all workers answer in time.
     pub(crate) fn status(&self, what: control::Status) -> Vec<HashMap<String, Value>> {
-        let table = self.ask(&control::Command::Status(what)).unwrap();
-        assert_eq!(table.note, None);
+        let ask = || self.ask(&control::Command::Status(what)).unwrap();
+        let table = wait::until("all workers to answer", || Some(ask()).filter(|table| table.note.is_none()));
         let row = |row: Vec<Value>| table.headers.iter().cloned().zip(row).collect();
         table.rows.into_iter().map(row).collect()
     }

@@ -8,7 +8,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt, chown};
 use std::path::Path;
 use std::process::{Command, Output};
 
-use mongrel2::config::{Config, Target};
+use mongrel2::config::{Config, Database, Target};
 use testkit::wait;
 
 use crate::harness::{Answer, Client, Operator, Peer, Site, get, handler};
@@ -259,6 +259,40 @@ fn the_database_has_to_be_readable_later() {
     let text = refused(&site);
     assert!(text.contains(&format!("user {OWNER}:{OWNER}, the owner of the chroot, cannot read")), "{text}");
     assert!(text.contains(&format!("hint: chown {OWNER}:{OWNER} {}", database.display())), "{text}");
+}
+
+#[test]
+fn a_database_that_only_root_may_write_is_said_once() {
+    if !is_root("a_database_that_only_root_may_write_is_said_once") {
+        return;
+    }
+    let site = site();
+    site.save();
+    give(site.path(), OWNER);
+    let database = site.path().join("config.sqlite");
+    chown(&database, Some(0), Some(0)).unwrap();
+    fs::set_permissions(&database, PermissionsExt::from_mode(0o644)).unwrap();
+    let mut daemon = Daemon::start_as_is(site);
+    daemon.wait_for_log("cannot write statistics to `config.sqlite`, they are kept until that works: ");
+    assert_eq!(daemon.get("/").text(), "index");
+    daemon.signal("-HUP");
+    daemon.wait_for_log("reloaded in");
+    daemon.stop();
+    assert_eq!(daemon.log().matches("cannot write statistics").count(), 1, "{}", daemon.log());
+}
+
+#[test]
+fn statistics_are_written_from_within_the_chroot() {
+    if !is_root("statistics_are_written_from_within_the_chroot") {
+        return;
+    }
+    let mut daemon = Daemon::start(site());
+    assert_eq!(daemon.get("/").text(), "index");
+    daemon.stop();
+    let database = Database::open_to_read(&daemon.site.path().join("config.sqlite")).unwrap();
+    let rows = database.statistics().unwrap();
+    assert!(rows.iter().any(|row| row.name == "latency" && row.summary.n == 1), "{rows:?}");
+    assert!(!daemon.log().contains("statistics"), "{}", daemon.log());
 }
 
 #[test]

@@ -31,6 +31,14 @@ fn a_port_in_use() {
 }
 
 #[test]
+fn an_address_for_metrics_in_use() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let site = Site::new().setting("metrics.listen", &taken.local_addr().unwrap().to_string());
+    site.save();
+    check(&site, "cannot show metrics at 127.0.0.1:", "ss -ltnp");
+}
+
+#[test]
 fn a_second_start() {
     let running = Site::new().start();
     check(&running.site, &format!("the server is already running as process {}", running.process.id()), "m2sh reload");

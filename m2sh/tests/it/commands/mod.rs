@@ -6,6 +6,7 @@ mod faults;
 mod listing;
 mod loading;
 mod processes;
+mod reloading;
 mod routing;
 mod selection;
 mod starting;

@@ -67,8 +67,7 @@ fn several_are_waited_for() {
 
 /// A free port each.
 fn free() -> [u16; 2] {
-    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
+    [(); 2].map(|()| testkit::free_address().port())
 }
 
 fn nothing_but_hosts(name: &str, uuid: &str, port: u16) -> Server {

@@ -1,6 +1,6 @@
 //! The protocol's messages are messages, and its SQL does what it says.
 
-use mongrel2::wire::{extended, reply, request, tnetstring};
+use mongrel2::wire::{control, extended, reply, request, tnetstring};
 
 use super::{blocks, document, m2sh};
 
@@ -44,6 +44,28 @@ fn access_lines_and_tnetstrings_parse() {
     for example in examples {
         let (_, rest) = tnetstring::parse(example.as_bytes()).expect(example);
         assert!(rest.is_empty(), "{example}");
+    }
+}
+
+#[test]
+fn the_control_ports_messages_parse() {
+    let protocol = document("docs/protocol.md");
+    let requests = blocks(&protocol, "control-request");
+    let commands: Vec<_> = requests.iter().map(|block| control::parse_request(block.as_bytes()).unwrap()).collect();
+    let kill = control::Command::Kill(control::Selector::Id(19));
+    assert_eq!(commands, [control::Command::Status(control::Status::Net), kill]);
+    let answers = blocks(&protocol, "control-answer");
+    let answers: Vec<_> = answers.iter().map(|block| control::parse_answer(block.as_bytes()).unwrap()).collect();
+    let ok = control::Table::row([("status", "OK".into())]);
+    assert_eq!(answers, [Ok(ok), Err(control::Failure::CALLBACK_NOT_FOUND)]);
+}
+
+#[test]
+fn every_code_and_command_of_the_control_port_is_there() {
+    let (protocol, manual) = (document("docs/protocol.md"), document("docs/manual.md"));
+    for (name, _) in control::COMMANDS {
+        assert!(protocol.contains(&format!("`{name}`")), "{name}");
+        assert!(manual.contains(&format!("| `{}", name.replace('_', " "))), "{name}");
     }
 }
 

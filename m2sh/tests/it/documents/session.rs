@@ -6,7 +6,6 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -128,9 +127,7 @@ struct Ports([(&'static str, String); 3]);
 
 impl Ports {
     fn free() -> Self {
-        // All are open at a time, so that they differ.
-        let listeners = ["6767", "9997", "9996"].map(|port| (port, TcpListener::bind("127.0.0.1:0").unwrap()));
-        Self(listeners.map(|(port, listener)| (port, listener.local_addr().unwrap().port().to_string())))
+        Self(["6767", "9997", "9996"].map(|port| (port, testkit::free_address().port().to_string())))
     }
 
     /// In two steps, as a new port may look like part of another old one.

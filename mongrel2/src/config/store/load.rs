@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::types::{FromSql, Value};
 use rusqlite::{Connection, Row};
 
-use super::{StoreError, schema, text_of};
+use super::{HostRows, ServerRows, StoreError, schema, text_of};
 use crate::config::tree::{Config, Dir, Handler, Host, Proxy, Redirect, Route, Server, Target};
 
 pub(super) struct Loader<'a> {
@@ -15,7 +15,8 @@ pub(super) struct Loader<'a> {
 type Id = i64;
 
 impl Loader<'_> {
-    pub(super) fn config(&self) -> Result<Config, StoreError> {
+    /// The configuration, and the ids of its servers' rows.
+    pub(super) fn config(&self) -> Result<(Config, Vec<ServerRows>), StoreError> {
         let targets = Targets {
             dirs: self.table("directory", "base, index_file, default_ctype, cache_ttl, listing", dir)?,
             proxies: self.table("proxy", "addr, port", proxy)?,
@@ -27,22 +28,29 @@ impl Loader<'_> {
             redirects: self.table("redirect", "to, status", redirect)?,
         };
         let mut hosts = self.hosts()?;
+        let mut routes: BTreeMap<Id, Vec<Id>> = BTreeMap::new();
         for (id, (host_id, route)) in
             self.table("route", "path, reversed, host_id, target_id, target_type", |row| targets.route(row))?
         {
             owner(&mut hosts, "route", id, host_id)?.routes.push(route);
+            routes.entry(host_id).or_default().push(id);
         }
         let mut servers = self.servers()?;
+        let mut rows: BTreeMap<Id, ServerRows> =
+            servers.keys().map(|id| (*id, ServerRows { id: *id, hosts: Vec::new() })).collect();
         for (id, (server_id, host)) in hosts {
-            let server =
-                servers.get_mut(&server_id).ok_or_else(|| dangling("host", id, "server_id", server_id, "server"))?;
+            let (Some(server), Some(rows)) = (servers.get_mut(&server_id), rows.get_mut(&server_id)) else {
+                return Err(dangling("host", id, "server_id", server_id, "server"));
+            };
             server.hosts.push(host);
+            rows.hosts.push(HostRows { id, routes: routes.remove(&id).unwrap_or_default() });
         }
-        Ok(Config {
+        let config = Config {
             servers: servers.into_values().collect(),
             settings: self.pairs("setting", "key, value")?,
             mimetypes: self.pairs("mimetype", "extension, mimetype")?,
-        })
+        };
+        Ok((config, rows.into_values().collect()))
     }
 
     pub(super) fn servers(&self) -> Result<BTreeMap<Id, Server>, StoreError> {

@@ -11,7 +11,7 @@ use rusqlite::{Connection, Result};
 const SCHEMA: &str = include_str!("../../../../schema.sql");
 
 /// These outlive the configuration.
-const KEPT: [&str; 3] = ["log", "statistic", "generation"];
+const KEPT: [&str; 4] = ["log", "statistic", "past_statistic", "generation"];
 
 /// The schema, as an empty database.
 pub(super) struct Schema(Connection);
@@ -39,14 +39,23 @@ impl Schema {
 
     /// Makes the tables and the columns that a database lacks.
     pub(super) fn complete(&self, connection: &Connection) -> Result<()> {
-        connection.execute_batch(&SCHEMA.replace("CREATE TABLE ", "CREATE TABLE IF NOT EXISTS "))?;
-        for table in self.tables()? {
-            let known = names(connection, &table)?;
-            for column in columns(&self.0, &table)?.into_iter().filter(|column| !known.contains(&column.name)) {
-                connection.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN {}", column.definition()))?;
-            }
+        self.tables()?.iter().try_for_each(|table| self.complete_table(connection, table))
+    }
+
+    /// Makes a table, or the columns that it lacks.
+    pub(super) fn complete_table(&self, connection: &Connection, table: &str) -> Result<()> {
+        let known = names(connection, table)?;
+        if known.is_empty() {
+            return connection.execute_batch(&self.definition(table)?);
+        }
+        for column in columns(&self.0, table)?.into_iter().filter(|column| !known.contains(&column.name)) {
+            connection.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN {}", column.definition()))?;
         }
         Ok(())
+    }
+
+    fn definition(&self, table: &str) -> Result<String> {
+        self.0.query_row("SELECT sql FROM sqlite_master WHERE name = ?", [table], |row| row.get(0))
     }
 
     fn tables(&self) -> Result<Vec<String>> {
@@ -84,7 +93,8 @@ pub(super) fn select(connection: &Connection, table: &str, wanted: &str) -> Resu
     Ok(Some(format!("SELECT {} FROM {table} ORDER BY id", terms.join(", "))))
 }
 
-fn names(connection: &Connection, table: &str) -> Result<BTreeSet<String>> {
+/// The columns of a table; none if it is missing.
+pub(super) fn names(connection: &Connection, table: &str) -> Result<BTreeSet<String>> {
     Ok(columns(connection, table)?.into_iter().map(|column| column.name).collect())
 }
 

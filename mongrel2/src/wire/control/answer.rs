@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json};
 use thiserror::Error;
 
 use super::command::{Command, Language, Status};
+use crate::wire::netstring::render_closed_by;
 use crate::wire::tnetstring::{self, TnetstringError, Value};
 
 /// The answer to a request.
@@ -91,11 +92,7 @@ impl Failure {
 /// Renders the answer to a command; a request that could not be read asked for none.
 pub fn render_answer(language: Language, command: Option<&Command>, answer: &Answer) -> Vec<u8> {
     match language {
-        Language::Tnetstring => {
-            let mut out = Vec::new();
-            tnetstring::render(&mut out, &Value::Dict(dict(answer)));
-            out
-        }
+        Language::Tnetstring => tnetstring(answer),
         Language::Text => {
             let object = match answer {
                 Ok(table) => table.json(command),
@@ -137,20 +134,35 @@ fn text(value: &Value) -> Option<String> {
     if let Value::String(text) = value { Some(String::from_utf8_lossy(text).into_owned()) } else { None }
 }
 
-fn dict(answer: &Answer) -> Vec<(Vec<u8>, Value)> {
-    let pair = |key: &str, value: Value| (key.as_bytes().to_vec(), value);
+/// The answer as a dictionary; a table may have very many rows, which are not copied.
+fn tnetstring(answer: &Answer) -> Vec<u8> {
+    let mut dict = Vec::new();
+    let mut put = |key: &str, value: &dyn Fn(&mut Vec<u8>)| {
+        tnetstring::string(&mut dict, key.as_bytes());
+        value(&mut dict);
+    };
     match answer {
         Ok(Table { headers, rows, note }) => {
-            let headers = headers.iter().map(|header| header.as_str().into()).collect();
-            let rows = rows.iter().cloned().map(Value::List).collect();
-            let table = [pair("headers", Value::List(headers)), pair("rows", Value::List(rows))];
-            table.into_iter().chain(note.iter().map(|note| pair("note", note.as_str().into()))).collect()
+            put("headers", &|out| list(out, headers, |out, header| tnetstring::string(out, header.as_bytes())));
+            put("rows", &|out| list(out, rows, |out, row| list(out, row, tnetstring::render)));
+            note.iter().for_each(|note| put("note", &|out| tnetstring::string(out, note.as_bytes())));
         }
         Err(Failure { code, error }) => {
-            let code = Some(&**code).filter(|code| !code.is_empty()).map(|code| pair("code", code.into()));
-            code.into_iter().chain([pair("error", (&**error).into())]).collect()
+            if !code.is_empty() {
+                put("code", &|out| tnetstring::string(out, code.as_bytes()));
+            }
+            put("error", &|out| tnetstring::string(out, error.as_bytes()));
         }
     }
+    let mut out = Vec::with_capacity(dict.len() + 16);
+    render_closed_by(&mut out, &dict, b'}');
+    out
+}
+
+fn list<T>(out: &mut Vec<u8>, elements: &[T], render: impl Fn(&mut Vec<u8>, &T)) {
+    let mut inner = Vec::new();
+    elements.iter().for_each(|element| render(&mut inner, element));
+    render_closed_by(out, &inner, b']');
 }
 
 impl Table {

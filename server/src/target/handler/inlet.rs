@@ -46,7 +46,7 @@ impl Inlet {
     /// Tells the handlers that a connection they replied to doesn't exist.
     pub(crate) fn dead(&self, id: u64) {
         for sender in self.senders.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            sender.disconnect(id);
+            sender.unknown(id);
         }
     }
 }

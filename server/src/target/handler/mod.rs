@@ -5,8 +5,10 @@
 //! here waits for ZeroMQ.  A reload carries the sockets over whose addresses stay.
 
 mod inlet;
+mod outgoing;
 mod outlet;
 mod sender;
+mod sendfile;
 mod sockets;
 
 use std::path::PathBuf;
@@ -16,7 +18,8 @@ use mongrel2::config::Protocol;
 use mongrel2::wire::request::{self, Envelope, Headers, Prepared};
 
 pub(crate) use inlet::Inlet;
-pub(crate) use outlet::Outlet;
+pub(crate) use outlet::{Outlet, Room};
+pub(crate) use sendfile::SentFile;
 pub(crate) use sockets::{Pollable, Socket, SocketError, Sockets, address};
 
 /// The target of a route.
@@ -40,16 +43,18 @@ pub(crate) struct Dispatch {
     outlet: Arc<Outlet>,
 }
 
-/// A message of a connection that isn't a request of HTTP.
+/// A message of a client that may have many behind it, and waits until there is room.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Message<'a> {
     /// Of a WebSocket.
     Frame { path: &'a [u8], headers: &'a Prepared, first: u8, body: &'a [u8] },
     /// Of a JSON or XML socket.
     Socket { path: &'a [u8], client: &'a [(&'a [u8], &'a [u8])], server: &'a [(&'a str, &'a [u8])], body: &'a [u8] },
+    /// A further piece of a request's body.
+    Piece { path: &'a [u8], server: &'a [(&'a str, &'a [u8])], body: &'a [u8] },
 }
 
-/// The queue to the handler is full.
+/// So many requests wait for the handler that there is no room for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Busy;
 
@@ -63,18 +68,18 @@ impl Dispatch {
     }
 
     /// Queues a message of connection `id`.
-    ///
-    /// # Errors
-    /// Those of [`request`](Self::request).
-    pub(crate) fn message(&self, id: u64, message: &Message<'_>) -> Result<(), Busy> {
+    pub(crate) fn message(&self, room: Room, id: u64, message: &Message<'_>) {
         let rendered = match *message {
             Message::Frame { path, headers, first, body } => headers.render(&self.envelope(id, path), first, body),
             Message::Socket { path, client, server, body } => {
                 let headers = Headers { client, server };
                 request::render(self.protocol, &self.envelope(id, path), headers, body)
             }
+            Message::Piece { path, server, body } => {
+                request::render_piece(self.protocol, &self.envelope(id, path), server, body)
+            }
         };
-        self.outlet.request(id, rendered)
+        self.outlet.message(room, id, rendered);
     }
 
     /// Renders the headers of messages to come.
@@ -82,22 +87,24 @@ impl Dispatch {
         Prepared::new(self.protocol, path, headers)
     }
 
-    /// Queues a further piece of a request's body.
-    ///
-    /// # Errors
-    /// Those of [`request`](Self::request).
-    pub(crate) fn piece(&self, id: u64, path: &[u8], headers: &[(&str, &[u8])], body: &[u8]) -> Result<(), Busy> {
-        self.outlet.request(id, request::render_piece(self.protocol, &self.envelope(id, path), headers, body))
+    /// Room for a message, if there is any now.
+    pub(crate) fn try_room(&self) -> Option<Room> {
+        self.outlet.try_room()
     }
 
-    /// Waits until there is room for a request.
-    pub(crate) async fn room(&self) {
-        self.outlet.room().await;
+    /// Waits for room for a message.
+    pub(crate) async fn room(&self) -> Room {
+        self.outlet.room().await
     }
 
     /// Queues the notice that connection `id` is gone.
     pub(crate) fn disconnect(&self, id: u64) {
         self.outlet.gone(id, &self.send_ident, request::render_disconnect(self.protocol, &self.send_ident, id));
+    }
+
+    /// Queues the notice that there is no connection `id`.
+    pub(crate) fn unknown(&self, id: u64) {
+        self.outlet.unknown(id, &self.send_ident, request::render_disconnect(self.protocol, &self.send_ident, id));
     }
 
     /// Queues the notice that the client of connection `id` has taken so many bytes.

@@ -5,6 +5,7 @@
 
 use std::io;
 
+use super::outgoing::Outgoing;
 use super::sockets::Pollable;
 
 /// From which size on a message is handed to ZeroMQ as it is: copying a smaller one is cheaper.
@@ -25,11 +26,33 @@ pub(super) enum Kind {
     Publish(Vec<Vec<u8>>),
 }
 
-/// What became of a message.
-pub(super) enum Sent {
-    Yes,
-    /// Nobody is there to take it; here it is.
-    No(Vec<u8>),
+/// A message that is to be sent.
+pub(super) enum Message {
+    Small(Vec<u8>),
+    Large { start: Vec<u8>, message: Outgoing },
+}
+
+impl Message {
+    /// Takes a message's bytes.
+    ///
+    /// # Errors
+    /// There is no memory.
+    pub(super) fn new(bytes: Vec<u8>) -> Result<Self, zmq::Error> {
+        if bytes.len() < LARGE {
+            return Ok(Self::Small(bytes));
+        }
+        // Subscriptions are to the first word, or to less.
+        let start = bytes.split_inclusive(|byte| *byte == b' ').next().unwrap_or_default().to_vec();
+        Ok(Self::Large { start, message: Outgoing::new(bytes)? })
+    }
+
+    /// Whether a subscription is for it, as far as its start tells.
+    fn is_for(&self, topic: &[u8]) -> bool {
+        match self {
+            Self::Small(bytes) => bytes.starts_with(topic),
+            Self::Large { start, .. } => start.starts_with(topic) || topic.starts_with(start),
+        }
+    }
 }
 
 impl Unwatched {
@@ -46,22 +69,18 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    /// Sends a message, if somebody takes it.
+    /// Sends a message, if somebody takes it; gives whether somebody did.
     ///
     /// # Errors
     /// What ZeroMQ says.
-    pub(super) fn send(&mut self, message: Vec<u8>) -> Result<Sent, zmq::Error> {
-        if !self.is_wanted(&message)? {
-            return Ok(Sent::No(message));
+    pub(super) fn send(&mut self, message: &mut Message) -> Result<bool, zmq::Error> {
+        if !self.is_wanted(message)? {
+            return Ok(false);
         }
-        if message.len() < LARGE {
-            return Ok(if self.socket.send(&message)? { Sent::Yes } else { Sent::No(message) });
+        match message {
+            Message::Small(bytes) => self.socket.send(bytes),
+            Message::Large { message, .. } => self.socket.send_with(|socket| message.send(socket)),
         }
-        if self.socket.has_room()? {
-            self.socket.give(message)?;
-            return Ok(Sent::Yes);
-        }
-        Ok(Sent::No(message))
     }
 
     /// Waits until it may be worth another try.
@@ -69,7 +88,7 @@ impl Sender {
         self.socket.changed().await;
     }
 
-    fn is_wanted(&mut self, message: &[u8]) -> Result<bool, zmq::Error> {
+    fn is_wanted(&mut self, message: &Message) -> Result<bool, zmq::Error> {
         let Kind::Publish(topics) = &mut self.kind else { return Ok(true) };
         while let Some(news) = self.socket.receive()? {
             match news.split_first() {
@@ -79,6 +98,6 @@ impl Sender {
                 _ => {}
             }
         }
-        Ok(topics.iter().any(|topic| message.starts_with(topic)))
+        Ok(topics.iter().any(|topic| message.is_for(topic)))
     }
 }

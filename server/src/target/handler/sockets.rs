@@ -20,6 +20,7 @@ use super::inlet::{Inlet, Receiving};
 use super::outlet::{Outlet, Sending};
 use super::sender::{self, Unwatched};
 use super::{Dispatch, Handler};
+use crate::statistics::Queues;
 use crate::worker::Worker;
 
 /// How long libzmq may take to let go of an address.
@@ -147,6 +148,12 @@ impl Sockets {
         addresses
     }
 
+    /// The queues of the addresses that send, by `send_spec`.
+    pub(crate) fn queues(&self) -> Queues {
+        let used = self.outlets.iter().filter(|(_, (_, outlet))| outlet.strong_count() > 0);
+        used.map(|(spec, (_, outlet))| (spec.clone(), Weak::clone(outlet))).collect()
+    }
+
     /// The sockets that are new since the last call.
     pub(crate) fn take_fresh(&mut self) -> Vec<Socket> {
         std::mem::take(&mut self.fresh)
@@ -185,27 +192,25 @@ impl Pollable {
 
     /// Sends a message; gives whether there was room for it.
     pub(crate) fn send(&mut self, message: &[u8]) -> Result<bool, zmq::Error> {
+        self.send_with(|socket| match socket.send(message, zmq::DONTWAIT) {
+            Err(zmq::Error::EAGAIN) => Ok(false),
+            result => result.map(|()| true),
+        })
+    }
+
+    /// Sends by a call that gives whether there was room.
+    pub(super) fn send_with(
+        &mut self,
+        mut send: impl FnMut(&mut zmq::Socket) -> Result<bool, zmq::Error>,
+    ) -> Result<bool, zmq::Error> {
+        let socket = self.socket.get_mut();
         // libzmq looks for changes only now and then, unless it is asked for its events.
-        Ok(self.try_send(message)?
-            || (self.socket.get_ref().get_events()?.contains(zmq::POLLOUT) && self.try_send(message)?))
+        Ok(send(socket)? || (socket.get_events()?.contains(zmq::POLLOUT) && send(socket)?))
     }
 
     /// Whether a message can be sent now.
-    pub(super) fn has_room(&self) -> Result<bool, zmq::Error> {
+    pub(crate) fn has_room(&self) -> Result<bool, zmq::Error> {
         Ok(self.socket.get_ref().get_events()?.contains(zmq::POLLOUT))
-    }
-
-    /// Sends a message without copying it; there has to be room.
-    pub(super) fn give(&mut self, message: Vec<u8>) -> Result<(), zmq::Error> {
-        self.socket.get_ref().send(zmq::Message::from(message), zmq::DONTWAIT)
-    }
-
-    fn try_send(&self, message: &[u8]) -> Result<bool, zmq::Error> {
-        match self.socket.get_ref().send(message, zmq::DONTWAIT) {
-            Ok(()) => Ok(true),
-            Err(zmq::Error::EAGAIN) => Ok(false),
-            Err(error) => Err(error),
-        }
     }
 
     /// The next message, if one is there.

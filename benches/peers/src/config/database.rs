@@ -1,0 +1,86 @@
+//! The configuration database of this server, which the original reads too.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use mongrel2::config::history::Entry;
+use mongrel2::config::{Config, Database, Dir, Handler, Host, Route, Server, Target, default_mimetypes};
+
+use crate::args::Place;
+use crate::error::Error;
+use crate::row::Setup;
+
+/// The server's.
+pub(super) const UUID: &str = "f400bf85-4538-4f7a-8908-67e313d515c2";
+
+/// Where bodies beyond `limits.content_length` go: below the chroot, and, for a server that hasn't the rights to go
+/// there, below the folder that it is started in, which is the same.
+const TEMP_STORE: &str = "tmp/upload.XXXXXX";
+
+/// Writes it; `places` are the addresses of the handlers, if the setup has any.
+pub(super) fn write(folder: &Path, address: SocketAddr, setup: Setup, places: &[Place]) -> Result<(), Error> {
+    let server = Server {
+        uuid: UUID.into(),
+        access_log: "/logs/access.log".into(),
+        error_log: "/logs/error.log".into(),
+        chroot: folder.display().to_string(),
+        pid_file: "/run/mongrel2.pid".into(),
+        default_host: "localhost".into(),
+        name: "peers".into(),
+        bind_addr: address.ip().to_string(),
+        port: address.port().into(),
+        hosts: vec![host(setup, places)],
+        ..Server::default()
+    };
+    let config = Config { servers: vec![server], settings: settings(setup), mimetypes: default_mimetypes() };
+    let mut database = Database::open_or_create(&folder.join("config.sqlite"))?;
+    Ok(database.change(&Entry::default(), |change| change.save(&config))?)
+}
+
+/// The path of a route beside `/`.
+pub(super) fn route(number: usize) -> String {
+    format!("/route-{number:05}/")
+}
+
+/// Files below `/`; routes of their own lead to more of them, or to handlers.
+fn host(setup: Setup, places: &[Place]) -> Host {
+    let targets: Vec<Target> = match setup {
+        Setup::Files { routes } => vec![Target::Dir(directory()); routes],
+        Setup::Handlers { .. } => places.iter().map(|place| Target::Handler(handler(place))).collect(),
+    };
+    let files = Route { path: "/".into(), reversed: false, target: Target::Dir(directory()) };
+    let others = targets.into_iter().enumerate();
+    let others = others.map(|(number, target)| Route { path: route(number), reversed: false, target });
+    let routes = std::iter::once(files).chain(others).collect();
+    Host { name: "localhost".into(), matching: "localhost".into(), routes, ..Host::default() }
+}
+
+fn directory() -> Dir {
+    let index_file = "index.html".into();
+    Dir { base: "static/".into(), index_file, default_ctype: "text/plain".into(), ..Dir::default() }
+}
+
+fn handler(place: &Place) -> Handler {
+    let (send_spec, recv_spec) = (place.requests.clone(), place.replies.clone());
+    Handler { send_spec, send_ident: UUID.into(), recv_spec, ..Handler::default() }
+}
+
+/// No limit may end a connection that waits.
+fn settings(setup: Setup) -> BTreeMap<String, String> {
+    let limits = ["min_ping", "min_read_rate", "min_write_rate"];
+    let off = limits.iter().map(|limit| (format!("limits.{limit}"), "0"));
+    let others = [
+        ("disable.access_logging", "1"),
+        ("server.daemonize", "0"),
+        ("server.workers", "1"),
+        // For the original: it polls so many descriptors, here a half of those that it may have, and stalls when more
+        // connections wait.
+        ("superpoll.hot_dividend", "2"),
+        ("superpoll.max_fd", "20000"),
+    ];
+    let uploads = matches!(setup, Setup::Handlers { .. }).then_some(("upload.temp_store", TEMP_STORE));
+    off.chain(others.into_iter().chain(uploads).map(|(name, value)| (name.to_owned(), value)))
+        .map(|(name, value)| (name, value.to_owned()))
+        .collect()
+}

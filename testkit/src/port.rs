@@ -1,0 +1,24 @@
+//! Addresses that nobody else takes before a test's server binds them.
+//!
+//! A port of the system's choice may be given to somebody's outgoing connection in between.  These lie below the range
+//! that the system chooses from (`net.ipv4.ip_local_port_range`), and no two tests of a process get the same.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU16, Ordering};
+
+const FIRST: u16 = 10_000;
+const COUNT: u16 = 20_000;
+
+/// A free address of this machine.
+pub fn free_address() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Processes that run at the same time start at different places.
+    let offset = (std::process::id().wrapping_mul(7919) % u32::from(COUNT)) as u16;
+    loop {
+        let number = (NEXT.fetch_add(1, Ordering::Relaxed) % COUNT + offset) % COUNT;
+        let address = SocketAddr::from(([127, 0, 0, 1], FIRST + number));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+}
