@@ -275,3 +275,16 @@ fn answered(peer: &Peer, client: &mut Client, id: u64) {
     peer.answer(&[id], "ok");
     assert_eq!(client.answer().text(), "ok");
 }
+
+#[test]
+fn a_file_that_no_handler_takes_does_not_stay() {
+    let settings = [("upload.temp_store", "tmp/upload.XXXXXX"), ("handler.wait", "1")];
+    let (running, peer) = start(&settings);
+    let mut client = running.connect();
+    client.send(post(3000));
+    peer.request();
+    drop(peer);
+    client.send("x".repeat(3000));
+    assert_eq!(client.answer().status, 503);
+    assert!(files(&running).is_empty());
+}
