@@ -77,6 +77,11 @@ impl Client {
         answer
     }
 
+    /// Whether the server has closed the connection; waits for it.
+    pub fn is_closed(&mut self) -> bool {
+        matches!(self.stream.read(&mut [0]), Ok(0))
+    }
+
     /// Closes both directions, as a browser whose tab is closed.
     pub fn close(self) {
         // The server may have closed before.

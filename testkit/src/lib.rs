@@ -1,13 +1,16 @@
 //! What the tests of several crates need.
 //!
 //! * [`python()`] and [`node()`]: interpreters with the packages that the examples use, set up once under
-//!   `target/`; `None`, and a word on stderr, where they can't be had.
+//!   `target/`; and [`curl()`].  `None`, and a word on stderr, where they can't be had.
 //! * [`Process`]: a child that ends with its test.  [`FakeServer`]: the server's side of the handler protocol.
 //! * [`free_address`]: where a server may listen.  [`http`]: a client that says no more than it is told to.
+//!   [`Deployment`]: an example's server, run by m2sh.
 //! * [`wait`]: for a condition, a port, a message; never for a length of time.
 //!
 //! Everything panics on failure: a test has no better use for an error.
 
+mod curl;
+mod deployment;
 pub mod http;
 mod node;
 mod port;
@@ -18,6 +21,8 @@ mod server;
 mod setup;
 pub mod wait;
 
+pub use curl::curl;
+pub use deployment::Deployment;
 pub use node::{Node, node};
 pub use port::free_address;
 pub use process::Process;

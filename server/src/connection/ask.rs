@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use super::duplex::WebSocket;
 use super::line::Line;
-use super::pending::Pending;
+use super::pending::{Aside, Pending};
 use super::request::Request;
 use super::websocket::{self, Decoder, Handshake};
 use super::{Connection, Open, Outcome, asked, is_noise};
@@ -68,7 +68,7 @@ impl Connection {
             return Some(self.error(request, 503).await);
         }
         let mut pending = self.pending(request, route);
-        pending.websocket = accept.map(|_| Box::new(self.websocket(&line, request, route)));
+        pending.aside = accept.map(|_| Box::new(Aside::WebSocket(self.websocket(&line, request, route))));
         self.open = Open::Request(pending);
         None
     }

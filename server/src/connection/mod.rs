@@ -134,7 +134,8 @@ impl Connection {
     fn rest(&self) -> bool {
         match self.open {
             Open::Nothing | Open::Duplex(_) if self.worker.is_draining() => return false,
-            Open::Nothing => self.stream.vitals().rest(),
+            // One that has not waited for anything reads no clock: that its bytes have moved is noted by the sweep.
+            Open::Nothing => self.stream.vitals().enter(Phase::Idle),
             Open::Request(_) => self.stream.vitals().enter(Phase::Waiting),
             Open::Duplex(_) => self.stream.vitals().enter(Phase::Idle),
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::ask::Route;
 use super::duplex::WebSocket;
 use super::request::{Manner, Request};
+use super::tempfile::TempFile;
 use super::track::Tracker;
 use crate::log::Asked;
 use crate::site::Host;
@@ -18,8 +19,7 @@ pub(super) struct Pending {
     pub(super) host: Arc<Host>,
     pub(super) begun: Begun,
     pub(super) manner: Manner,
-    /// What the connection becomes if the answer is 101.
-    pub(super) websocket: Option<Box<WebSocket>>,
+    pub(super) aside: Option<Box<Aside>>,
     /// Follows the answer.
     pub(super) tracker: Tracker,
     /// If there is an access log.
@@ -33,7 +33,7 @@ impl Pending {
             host: Arc::clone(route.host),
             begun: route.begun,
             manner: request.manner(),
-            websocket: None,
+            aside: None,
             tracker: Tracker::new(request.is_head()),
             line: logged.map(|asked| Box::new(LogLine::new(&asked, request.path_in_uri()))),
         })
@@ -43,6 +43,15 @@ impl Pending {
     pub(super) fn asked(&self) -> Option<Asked<'_>> {
         self.line.as_ref().map(|line| line.asked(self.manner.version()))
     }
+}
+
+/// What few requests have.
+#[derive(Debug)]
+pub(super) enum Aside {
+    /// What the connection becomes if the answer is 101.
+    WebSocket(WebSocket),
+    /// The file with the body, which the handler has been told of.
+    Upload(TempFile),
 }
 
 /// What the access log will say of a request.

@@ -6,7 +6,7 @@ use std::io;
 use std::rc::Rc;
 
 use super::line::Line;
-use super::pending::Pending;
+use super::pending::{Aside, Pending};
 use super::track::Tracker;
 use super::{After, Connection, Open, Outcome};
 use crate::target::handler::SentFile;
@@ -24,10 +24,10 @@ impl Connection {
                 break outcome;
             }
             if pending.tracker.status == Some(101)
-                && let Some(websocket) = pending.websocket.take()
+                && let Some(Aside::WebSocket(websocket)) = pending.aside.take().map(|aside| *aside)
             {
                 self.record(&pending.host, pending.begun, pending.asked(), &Outcome::of(&pending.tracker, true));
-                return Box::pin(self.start_websocket(*websocket)).await;
+                return Box::pin(self.start_websocket(websocket)).await;
             }
             if pending.tracker.is_complete() {
                 break Outcome::of(&pending.tracker, pending.manner.keep_alive && !pending.tracker.says_close);
@@ -67,6 +67,10 @@ impl Connection {
                 Some(Item::File(file)) => self.pass_file(&file, &mut pending.tracker, line).await,
                 Some(Item::Close) => break Some(Outcome::of(&pending.tracker, false)),
                 Some(Item::Unanswered) if pending.tracker.is_untouched() => {
+                    if let Some(Aside::Upload(file)) = pending.aside.as_deref_mut() {
+                        file.take_back();
+                    }
+                    pending.aside = None;
                     break Some(self.error_of(pending.manner, 503, &pending.host).await);
                 }
                 Some(Item::Unanswered) => Ok(0),

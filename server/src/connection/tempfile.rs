@@ -15,7 +15,8 @@ const TRIES: usize = 16;
 /// A file below the chroot with a name that nobody can know before.
 #[derive(Debug)]
 pub(super) struct TempFile {
-    file: File,
+    /// None once it is whole.
+    file: Option<File>,
     /// As the handler is told: the template with its random part.
     name: String,
     path: PathBuf,
@@ -33,9 +34,8 @@ impl TempFile {
             let path = inside_chroot(&name);
             match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
                 Ok(file) => {
-                    let made = Self { file, name, path, kept: false };
-                    made.file.set_permissions(std::fs::Permissions::from_mode(mode))?;
-                    return Ok(made);
+                    file.set_permissions(std::fs::Permissions::from_mode(mode))?;
+                    return Ok(Self { file: Some(file), name, path, kept: false });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
@@ -49,12 +49,17 @@ impl TempFile {
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)
+        self.file.as_mut().map_or(Ok(()), |file| file.write_all(bytes))
     }
 
-    /// Leaves the file to the handler.
-    pub(super) fn keep(mut self) {
-        self.kept = true;
+    /// Closes the file, which is whole, and leaves it to the handler.
+    pub(super) fn finish(&mut self) {
+        (self.file, self.kept) = (None, true);
+    }
+
+    /// Takes the file back: no handler has taken it.
+    pub(super) fn take_back(&mut self) {
+        self.kept = false;
     }
 }
 

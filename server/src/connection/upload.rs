@@ -14,7 +14,7 @@ use super::ask::{Extra, Route, UPLOAD_DONE, UPLOAD_START};
 use super::body::{Body, Piece};
 use super::fields::Framing;
 use super::line::Line;
-use super::pending::Pending;
+use super::pending::{Aside, Pending};
 use super::request::{Refusal, Request};
 use super::tempfile::TempFile;
 use super::vitals::Phase;
@@ -121,12 +121,14 @@ impl Connection {
                 }
             }
         }
+        file.finish();
         // A reload may have moved it.
         let handler = upload.handler();
         if !self.tell(&upload.line, request, &Route { handler: &handler, ..*upload.route }, &about(2)) {
+            file.take_back();
             return Err(unavailable());
         }
-        file.keep();
+        upload.pending.aside = Some(Box::new(Aside::Upload(file)));
         Ok(None)
     }
 

@@ -242,11 +242,6 @@ impl Vitals {
         self.phase.get() == Phase::Idle
     }
 
-    /// Begins to wait for the next request.
-    pub(crate) fn rest(&self) {
-        self.begin(Phase::Idle, Moment::now());
-    }
-
     fn begin(&self, phase: Phase, now: Moment) {
         self.note(now);
         self.phase.set(phase);

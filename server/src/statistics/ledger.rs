@@ -28,12 +28,17 @@ const LAST: Duration = Duration::from_secs(1);
 /// For how many configurations values are kept that can't be written.
 const KEPT: usize = 16;
 
+/// For how long others may have the database before it is written again, however often servers are reloaded.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// The way to the thread.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     pending: Pending,
     /// None at the end.
     nudge: Option<SyncSender<()>>,
+    /// None at the end, which nobody has to wait for.
+    running: Option<SyncSender<Infallible>>,
     /// Closed by the end of the thread.
     ended: Receiver<Infallible>,
 }
@@ -60,13 +65,18 @@ impl Ledger {
         // One call is enough for everything that is there when it is heard.
         let (nudge, nudges) = sync_channel(1);
         let (end, ended) = sync_channel(0);
+        let (running, until_end) = sync_channel(0);
         let mut clerk = Clerk { database, server, pending: pending.clone(), written: None, failing: false };
         std::thread::Builder::new().name("statistics".into()).spawn(move || {
-            nudges.iter().for_each(|()| clerk.write());
+            for () in &nudges {
+                clerk.write();
+                // It is only ever closed.
+                let _ = until_end.recv_timeout(PAUSE);
+            }
             clerk.write();
             drop(end);
         })?;
-        let ledger = Self { pending, nudge: Some(nudge), ended };
+        let ledger = Self { pending, nudge: Some(nudge), running: Some(running), ended };
         ledger.write();
         Ok(ledger)
     }
@@ -90,6 +100,7 @@ impl Ledger {
     /// Has everything written, and waits for that, if it doesn't take too long.
     pub(super) fn finish(&mut self) {
         self.nudge = None;
+        self.running = None;
         if let Err(RecvTimeoutError::Timeout) = self.ended.recv_timeout(LAST) {
             tracing::warn!("the last statistics could not be written in time");
         }

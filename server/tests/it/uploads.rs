@@ -8,7 +8,7 @@ use mongrel2::config::Target;
 use mongrel2::wire::request::Request;
 use testkit::wait;
 
-use crate::harness::{Client, Peer, Running, Site, UUID, handler};
+use crate::harness::{Client, Peer, Running, Site, UUID, get, handler};
 
 fn start(settings: &[(&str, &str)]) -> (Running, Peer) {
     let mut site = Site::new().route("/up", Target::Handler(handler("up"))).setting("limits.content_length", "1000");
@@ -274,4 +274,25 @@ fn a_hundred_megabytes_arrive() {
 fn answered(peer: &Peer, client: &mut Client, id: u64) {
     peer.answer(&[id], "ok");
     assert_eq!(client.answer().text(), "ok");
+}
+
+#[test]
+fn a_file_that_no_handler_takes_does_not_stay() {
+    let settings = [("upload.temp_store", "tmp/upload.XXXXXX"), ("handler.wait", "1")];
+    let (running, peer) = start(&settings);
+    let mut client = running.connect();
+    client.send(post(3000));
+    peer.request();
+    drop(peer);
+    // A message that ZeroMQ has for a handler that has just gone is lost.
+    let mut probes = Vec::new();
+    wait::until("the handler to be gone", || {
+        let mut probe = running.connect();
+        probe.send(get("/up"));
+        probes.push(probe);
+        probes.iter().any(Client::has_bytes_now).then_some(())
+    });
+    client.send("x".repeat(3000));
+    assert_eq!(client.answer().status, 503);
+    assert!(files(&running).is_empty());
 }

@@ -1,0 +1,131 @@
+"""Keeps files together with others of its kind, a part of each: python3 storage.py NUMBER COUNT (see README.md)."""
+
+import argparse
+import collections
+import json
+import signal
+import sys
+import time
+from urllib.parse import unquote
+
+import zmq
+
+from change import Change
+from exchange import Exchange
+from mongrel2 import Server
+from read import Read
+from shares import Shares
+
+PREFIX = "/files/"
+KINDS = {"GET": Read, "HEAD": Read, "PUT": Change, "DELETE": Change}
+
+
+class Storage:
+    def __init__(self, options):
+        self.number, self.count, self.wait = options.number, options.count, options.wait
+        self.shares = Shares(options.folder or f"share-{self.number}", self.number, self.count)
+        self.changing = set()  # the names of files that are being changed
+        self.exchanges = {}
+        self.early = collections.deque(maxlen=1000)  # what others have said of requests that are still to come
+        self.connect_peers(options.peers)
+        self.server = Server(options.requests_from, options.replies_to, all_requests=True)
+        self.warn("takes requests")
+
+    def connect_peers(self, peers):
+        """Every handler publishes what it has to say, and subscribes to what the others say."""
+        context = zmq.Context.instance()
+        self.saying = context.socket(zmq.XPUB)
+        self.saying.xpub_verbose = True  # tells of every subscription, and not only of the first
+        self.saying.bind(peers[self.number - 1])
+        self.hearing = context.socket(zmq.SUB)
+        self.hearing.subscribe(b"")
+        others = [peer for number, peer in enumerate(peers, 1) if number != self.number]
+        for peer in others:
+            self.hearing.connect(peer)
+        # What is said before the others listen is lost; but one that is down must not keep the rest from answering.
+        for _ in others:
+            if self.saying.poll(self.wait * 1000):
+                self.saying.recv()
+
+    def run(self):
+        poller = zmq.Poller()
+        poller.register(self.hearing, zmq.POLLIN)
+        poller.register(self.server.requests, zmq.POLLIN)
+        while True:
+            events = dict(poller.poll(self.until_deadline()))
+            if self.hearing in events:
+                self.hear(json.loads(self.hearing.recv()))
+            if self.server.requests in events and (message := self.server.receive()):
+                self.take(message)
+            if not events:  # whoever is busy may have been told in time and not have come to read it
+                self.expire()
+
+    def until_deadline(self):
+        deadlines = [exchange.deadline for exchange in self.exchanges.values()]
+        return max(0, min(deadlines, default=time.monotonic() + 60) - time.monotonic()) * 1000
+
+    def expire(self):
+        now = time.monotonic()
+        for exchange in list(self.exchanges.values()):
+            if exchange.deadline <= now:
+                exchange.expired()
+
+    def take(self, message):
+        about = (message.server, message.client)
+        if message.path == "@*":
+            if exchange := self.exchanges.get(about):
+                self.take_notice(exchange, message)
+            return
+        name = unquote(message.path.removeprefix(PREFIX), errors="surrogateescape")
+        kind = KINDS.get(message.headers["METHOD"])
+        exchange = kind(self, message, name) if kind else Exchange(self, message)
+        self.exchanges[about] = exchange
+        exchange.begin()
+        for said in [said for said in self.early if tuple(said["about"]) == about]:
+            self.early.remove(said)
+            self.hear(said)
+
+    def take_notice(self, exchange, message):
+        if message.notice() == "credits":
+            exchange.credit(int(message.headers["DOWNLOAD_CREDITS"]))
+        elif message.notice() == "disconnect":
+            exchange.gone()
+
+    def tell(self, message, word, what):
+        said = {"about": [message.server, message.client], "by": self.number, "word": word, "what": what}
+        self.saying.send(json.dumps(said).encode())
+
+    def hear(self, said):
+        exchange = self.exchanges.get(tuple(said["about"]))
+        if exchange:
+            exchange.hear(said["by"], said["word"], said["what"])
+        else:
+            self.early.append(said)
+
+    def forget(self, exchange):
+        exchange.end()
+        self.exchanges.pop((exchange.message.server, exchange.message.client), None)
+
+    def warn(self, text):
+        print(f"storage {self.number} of {self.count}: {text}", file=sys.stderr)
+
+
+def options():
+    parser = argparse.ArgumentParser(description="Keeps its part of each file.")
+    parser.add_argument("number", type=int, help="which of the handlers this is, from 1 on")
+    parser.add_argument("count", type=int, help="how many there are")
+    parser.add_argument("--folder", help="where it keeps its part; share-NUMBER")
+    parser.add_argument("--wait", type=float, default=2, metavar="SECONDS", help="for the other handlers; 2")
+    parser.add_argument("--requests-from", default="tcp://127.0.0.1:9985", help="the server's send_spec")
+    parser.add_argument("--replies-to", default="tcp://127.0.0.1:9984", help="the server's recv_spec")
+    parser.add_argument("--peers", nargs="+", metavar="ADDRESS", help="where each of the handlers talks to the others")
+    options = parser.parse_args()
+    options.peers = options.peers or [f"tcp://127.0.0.1:{9985 + number}" for number in range(1, options.count + 1)]
+    if not 1 <= options.number <= options.count == len(options.peers):
+        parser.error("NUMBER is from 1 to COUNT, and there are COUNT addresses of peers")
+    return options
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback
+    Storage(options()).run()
