@@ -396,6 +396,8 @@ impl Peer {
             let socket = context.socket(kind).unwrap();
             socket.set_linger(1000).unwrap();
             socket.set_rcvtimeo(deadline).unwrap();
+            // A publisher throws away what is beyond it.
+            socket.set_sndhwm(0).unwrap();
             socket.connect(&format!("ipc://{}/run/{name}.{direction}", folder.display())).unwrap();
             socket
         };
