@@ -412,6 +412,8 @@ impl Peer {
             // It throws away what is too much, otherwise.
             socket.set_sndhwm(0).unwrap();
             socket.set_rcvtimeo(deadline).unwrap();
+            // A publisher throws away what is beyond it.
+            socket.set_sndhwm(0).unwrap();
             socket.connect(&format!("ipc://{}/run/{name}.{direction}", folder.display())).unwrap();
             socket
         };
