@@ -2,6 +2,7 @@
 
 mod scatter;
 mod upload;
+mod websocket;
 
 use std::fs;
 use std::path::{Path, PathBuf};
