@@ -1,5 +1,7 @@
 //! The examples in Python and JavaScript as their READMEs tell them: servers by m2sh, handlers as real processes.
 
+#![cfg(test)]
+
 mod scatter;
 mod upload;
 mod websocket;
