@@ -1,7 +1,7 @@
 //! What the tests of several crates need.
 //!
 //! * [`python()`] and [`node()`]: interpreters with the packages that the examples use, set up once under
-//!   `target/`; and [`curl()`].  `None`, and a word on stderr, where they can't be had.
+//!   `target/`; [`curl()`] and [`chromium()`].  `None`, and a word on stderr, where they can't be had.
 //! * [`Process`]: a child that ends with its test.  [`FakeServer`]: the server's side of the handler protocol.
 //! * [`free_address`]: where a server may listen.  [`http`]: a client that says no more than it is told to.
 //!   [`Deployment`]: an example's server, run by m2sh.
@@ -9,6 +9,7 @@
 //!
 //! Everything panics on failure: a test has no better use for an error.
 
+mod chromium;
 mod curl;
 mod deployment;
 pub mod http;
@@ -21,6 +22,7 @@ mod server;
 mod setup;
 pub mod wait;
 
+pub use chromium::chromium;
 pub use curl::curl;
 pub use deployment::Deployment;
 pub use node::{Node, node};

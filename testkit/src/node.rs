@@ -1,4 +1,4 @@
-//! A Node.js with the packages of the examples: `target/test-node`.
+//! A Node.js with the packages of the examples and their tests: `target/test-node`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,7 +7,7 @@ use std::{fs, io};
 
 use crate::setup;
 
-const PACKAGES: [&str; 1] = ["zeromq@6"];
+const PACKAGES: [&str; 2] = ["zeromq@6", "ws@8"];
 
 /// A folder with installed packages, where scripts find them.
 #[derive(Debug, Clone)]

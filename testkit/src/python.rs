@@ -1,4 +1,4 @@
-//! A Python with the packages of the examples: a virtual environment in `target/test-python`.
+//! A Python with the packages of the examples and their tests: a virtual environment in `target/test-python`.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::setup;
 
-const PACKAGES: [&str; 1] = ["pyzmq>=25"];
+const PACKAGES: [&str; 2] = ["pyzmq>=25", "websockets>=15"];
 
 /// The interpreter of the virtual environment, which is made by the first call; `None` where there is no
 /// `python3` with `venv`, or its packages can't be installed.

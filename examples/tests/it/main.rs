@@ -4,6 +4,7 @@
 
 mod scatter;
 mod upload;
+mod websocket;
 
 use std::fs;
 use std::path::{Path, PathBuf};
