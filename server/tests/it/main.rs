@@ -21,7 +21,6 @@ mod soak;
 mod sockets;
 mod start;
 mod statistics;
-mod unruly;
 mod uploads;
 mod vanishing;
 mod websocket;
