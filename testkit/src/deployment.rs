@@ -26,9 +26,9 @@ impl Deployment {
         let deployment = Self { folder, ports: ports.iter().map(|_| free_address().port()).collect() };
         let script = fs::read_to_string(config).expect("the example has a configuration");
         let script = renumbered(&script, ports, &deployment.ports);
-        // Root's server would go into the background.
+        // Root's server would go into the background; and on a busy machine handlers take long to start.
         let script = script.replace("commit([main]);", "commit([main], #{ settings: #{} });");
-        let script = script.replace("settings: #{", "settings: #{ \"server.daemonize\": 0, ");
+        let script = script.replace("settings: #{", "settings: #{ \"server.daemonize\": 0, \"handler.wait\": 60, ");
         fs::write(deployment.path().join("config.rhai"), script).expect("the folder is ours");
         deployment
     }
