@@ -24,13 +24,11 @@ impl Deployment {
     pub fn of(config: impl AsRef<Path>, ports: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("there is room for a folder");
         let deployment = Self { folder, ports: ports.iter().map(|_| free_address().port()).collect() };
-        let mut script = fs::read_to_string(config).expect("the example has a configuration");
-        for (old, new) in ports.iter().zip(&deployment.ports) {
-            script = script.replace(old, &new.to_string());
-        }
-        // Root's server would go into the background.
+        let script = fs::read_to_string(config).expect("the example has a configuration");
+        let script = renumbered(&script, ports, &deployment.ports);
+        // Root's server would go into the background; and on a busy machine handlers take long to start.
         let script = script.replace("commit([main]);", "commit([main], #{ settings: #{} });");
-        let script = script.replace("settings: #{", "settings: #{ \"server.daemonize\": 0, ");
+        let script = script.replace("settings: #{", "settings: #{ \"server.daemonize\": 0, \"handler.wait\": 60, ");
         fs::write(deployment.path().join("config.rhai"), script).expect("the folder is ours");
         deployment
     }
@@ -77,5 +75,27 @@ impl Deployment {
         let server = Process::start(self.m2sh(&["start"]).stdout(Stdio::null()));
         server.wait_for_stderr("listens on");
         server
+    }
+}
+
+/// A script with the ports `new` in place of the ports `old`.
+fn renumbered(script: &str, old: &[&str], new: &[u16]) -> String {
+    // Marked first: a new port may have an old one in it, as 29982 has 9982.
+    let mark = |index: usize| format!("\0{index}\0");
+    let marked =
+        old.iter().enumerate().fold(script.to_owned(), |script, (index, port)| script.replace(port, &mark(index)));
+    new.iter().enumerate().fold(marked, |script, (index, port)| script.replace(&mark(index), &port.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_port_may_have_an_old_one_in_it() {
+        assert_eq!(
+            renumbered("6767, 9983, 9982", &["6767", "9983", "9982"], &[29982, 29983, 6767]),
+            "29982, 29983, 6767"
+        );
     }
 }

@@ -132,6 +132,18 @@ fn answers_what_no_client_does(handler: Option<Command>) {
     send("WEBSOCKET", "0x8A", &[], b"nobody asked");
     send("WEBSOCKET", "0x89", &[], b"ping");
     assert_eq!(server.recv(), reply(b"\x8a\x04ping"));
+    // The shortest form of each length.
+    let heads: [(usize, &[u8]); 4] = [
+        (125, b"\x82\x7d"),
+        (126, b"\x82\x7e\x00\x7e"),
+        (65535, b"\x82\x7e\xff\xff"),
+        (65536, b"\x82\x7f\0\0\0\0\0\x01\0\0"),
+    ];
+    for (size, head) in heads {
+        let body = vec![b'x'; size];
+        send("WEBSOCKET", "0x82", &[], &body);
+        assert!(server.recv() == reply(&[head, &body].concat()), "{size}");
+    }
     send("WEBSOCKET", "0x88", &[], b"\x03\xe8bye");
     assert_eq!(server.recv(), reply(b"\x88\x05\x03\xe8bye"));
     assert_eq!(server.recv(), reply(b""), "the connection is closed");
