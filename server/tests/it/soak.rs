@@ -133,13 +133,13 @@ fn round(running: &mut Running, handlers: &[Handlers; 2], totals: &Totals, durat
         wait::until("the handler to answer", || Visitor::come(address)?.ask(&path));
     }
     let spec = format!("ipc://{}/run/control", running.site.path().display());
-    let mut left = Vec::new();
+    let mut left = 0;
     wait::until("no connection to be left", || {
         let client = control::Client::connect(&spec).unwrap();
         let table = client.ask(&Command::Status(Status::Net), wait::DEADLINE).unwrap().unwrap();
-        if table.rows != left {
-            println!("left: {:?}", table.rows);
-            left.clone_from(&table.rows);
+        if table.rows.len() != left {
+            left = table.rows.len();
+            println!("{left} connections are left: {:?}", table.rows);
         }
         (table.note.is_none() && table.rows.is_empty()).then_some(())
     });
