@@ -58,7 +58,7 @@ fn soak_for(duration: Duration) {
     fs::create_dir(site.path().join("tmp")).unwrap();
     let mut running = site.start();
     let folder = running.site.path().to_owned();
-    let handlers = ["one", "two"].map(|name| Handlers::new(&folder, name));
+    let handlers = ["one", "two"].map(|name| Program::new(&folder, name));
     thread::scope(|scope| {
         // They end even if something here panics.
         let _ending = handlers.each_ref().map(|handler| handler.start(scope));
@@ -101,7 +101,7 @@ fn settles(running: &Running, before: &Footprint) {
 }
 
 /// Clients come and go for so long; then there is none.
-fn round(running: &mut Running, handlers: &[Handlers; 2], totals: &Totals, duration: Duration, seed: u64) {
+fn round(running: &mut Running, handlers: &[Program; 2], totals: &Totals, duration: Duration, seed: u64) {
     let (address, end) = (running.address(), Instant::now() + duration);
     thread::scope(|scope| {
         for number in 0..CLIENTS {
@@ -350,7 +350,7 @@ impl Visitor {
 }
 
 /// A handler program that leaves when it is told to, and comes back.
-struct Handlers {
+struct Program {
     folder: PathBuf,
     name: &'static str,
     leaves: AtomicBool,
@@ -366,7 +366,7 @@ impl Drop for Ending<'_> {
     }
 }
 
-impl Handlers {
+impl Program {
     fn new(folder: &Path, name: &'static str) -> Self {
         Self { folder: folder.into(), name, leaves: AtomicBool::new(false), ends: AtomicBool::new(false) }
     }
