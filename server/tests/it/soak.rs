@@ -50,11 +50,15 @@ fn soak_for(duration: Duration) {
         .route("@one", Target::Handler(handler("one")))
         .route("@two", Target::Handler(handler("two")))
         .setting("upload.temp_store", "tmp/upload.XXXXXX")
-        .setting("limits.content_length", "1000");
+        .setting("limits.content_length", "1000")
+        // An upload whose handler has left with its message waits for credits, and hides the client's end behind a
+        // full window: only its silence tells.
+        .setting("limits.min_ping", "10")
+        .setting("limits.tick_timer", "1");
     fs::create_dir(site.path().join("tmp")).unwrap();
     let mut running = site.start();
     let folder = running.site.path().to_owned();
-    let handlers = ["one", "two"].map(|name| Handlers::new(&folder, name));
+    let handlers = ["one", "two"].map(|name| Program::new(&folder, name));
     thread::scope(|scope| {
         // They end even if something here panics.
         let _ending = handlers.each_ref().map(|handler| handler.start(scope));
@@ -97,7 +101,7 @@ fn settles(running: &Running, before: &Footprint) {
 }
 
 /// Clients come and go for so long; then there is none.
-fn round(running: &mut Running, handlers: &[Handlers; 2], totals: &Totals, duration: Duration, seed: u64) {
+fn round(running: &mut Running, handlers: &[Program; 2], totals: &Totals, duration: Duration, seed: u64) {
     let (address, end) = (running.address(), Instant::now() + duration);
     thread::scope(|scope| {
         for number in 0..CLIENTS {
@@ -129,9 +133,14 @@ fn round(running: &mut Running, handlers: &[Handlers; 2], totals: &Totals, durat
         wait::until("the handler to answer", || Visitor::come(address)?.ask(&path));
     }
     let spec = format!("ipc://{}/run/control", running.site.path().display());
+    let mut left = 0;
     wait::until("no connection to be left", || {
         let client = control::Client::connect(&spec).unwrap();
         let table = client.ask(&Command::Status(Status::Net), wait::DEADLINE).unwrap().unwrap();
+        if table.rows.len() != left {
+            left = table.rows.len();
+            println!("{left} connections are left: {:?}", table.rows);
+        }
         (table.note.is_none() && table.rows.is_empty()).then_some(())
     });
 }
@@ -341,7 +350,7 @@ impl Visitor {
 }
 
 /// A handler program that leaves when it is told to, and comes back.
-struct Handlers {
+struct Program {
     folder: PathBuf,
     name: &'static str,
     leaves: AtomicBool,
@@ -357,7 +366,7 @@ impl Drop for Ending<'_> {
     }
 }
 
-impl Handlers {
+impl Program {
     fn new(folder: &Path, name: &'static str) -> Self {
         Self { folder: folder.into(), name, leaves: AtomicBool::new(false), ends: AtomicBool::new(false) }
     }
