@@ -9,6 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use mongrel2::config::history::Entry;
+use mongrel2::config::store::StoreError;
 use mongrel2::config::{Config, Database, Dir, Handler, Host, Route, Server, Target, default_mimetypes};
 use mongrel2::wire::control;
 use mongrel2::wire::extended::Extended;
@@ -98,7 +99,12 @@ impl Site {
     /// Writes the database.
     pub(crate) fn save(&self) {
         let mut database = Database::open_or_create(&self.path().join("config.sqlite")).unwrap();
-        database.change(&Entry::default(), |change| change.save(&self.config)).unwrap();
+        // The server may be at it, on a disk that is busy with other tests.
+        wait::until("the lock", || match database.change(&Entry::default(), |change| change.save(&self.config)) {
+            Err(StoreError::Locked) => None,
+            Err(error) => panic!("{error}"),
+            Ok(()) => Some(()),
+        });
     }
 
     /// The command that starts the server.
