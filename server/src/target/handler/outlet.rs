@@ -117,7 +117,7 @@ impl Outlet {
     }
 
     fn notice(&self, id: u64, kind: Kind, message: Vec<u8>) {
-        if self.backlog.room.available_permits() == 0 {
+        if self.backlog.room.available_permits() == 0 || self.waiting() > REMEMBERED {
             return tracing::warn!("a notice about connection {id} was dropped: the handler takes no messages");
         }
         self.push(id, kind, message);
