@@ -75,11 +75,13 @@ impl Connection {
         }
         let body = Body::new(request.head.framing, self.stream.take_rest());
         let mut upload = Upload { line, route, body, pending: self.pending(request, route) };
+        // Whatever ends the exchange before its time: what is left of the body must not be taken for a request.
+        let keep_alive = std::mem::take(&mut upload.pending.manner.keep_alive);
         let ended = match store {
             Store::Stream => self.stream_upload(request, &mut upload).await,
             Store::File(template) => self.store_upload(request, &mut upload, template).await,
         };
-        let Upload { body, pending, .. } = upload;
+        let Upload { body, mut pending, .. } = upload;
         match ended {
             // An error page in the middle of an answer would be taken for a part of it.
             Err(_) if !pending.tracker.is_untouched() => Err(Refusal::Gone),
@@ -87,6 +89,7 @@ impl Connection {
             Ok(Some(outcome)) => Ok(Some(outcome)),
             Ok(None) => {
                 self.stream.put_back(body.into_rest());
+                pending.manner.keep_alive = keep_alive;
                 let tracker = &pending.tracker;
                 if tracker.is_complete() {
                     return Ok(Some(Outcome::of(tracker, pending.manner.keep_alive && !tracker.says_close)));

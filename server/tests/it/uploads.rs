@@ -11,14 +11,19 @@ use testkit::wait;
 use crate::harness::{Client, Peer, Running, Site, UUID, get, handler};
 
 fn start(settings: &[(&str, &str)]) -> (Running, Peer) {
+    let running = start_alone(settings);
+    let peer = Peer::connect(running.site.path(), "up");
+    (running, peer)
+}
+
+/// Starts the server without a handler.
+fn start_alone(settings: &[(&str, &str)]) -> Running {
     let mut site = Site::new().route("/up", Target::Handler(handler("up"))).setting("limits.content_length", "1000");
     for (name, value) in settings {
         site = site.setting(name, value);
     }
     fs::create_dir(site.path().join("tmp")).unwrap();
-    let running = site.start();
-    let peer = Peer::connect(running.site.path(), "up");
-    (running, peer)
+    site.start()
 }
 
 fn store() -> (Running, Peer) {
@@ -274,6 +279,20 @@ fn a_hundred_megabytes_arrive() {
 fn answered(peer: &Peer, client: &mut Client, id: u64) {
     peer.answer(&[id], "ok");
     assert_eq!(client.answer().text(), "ok");
+}
+
+#[test]
+fn what_is_left_of_a_body_is_never_taken_for_a_request() {
+    for setting in [("upload.temp_store", "tmp/upload.XXXXXX"), ("upload.stream", "1")] {
+        let running = start_alone(&[setting, ("handler.wait", "1")]);
+        let mut client = running.connect();
+        client.send(post(3000) + "some of it");
+        let answer = client.answer();
+        assert_eq!((answer.status, answer.header("connection")), (503, Some("close")), "{}", setting.0);
+        client.try_send(get("/nowhere"));
+        assert_eq!(client.rest(), b"", "{}", setting.0);
+        assert!(files(&running).is_empty());
+    }
 }
 
 #[test]
