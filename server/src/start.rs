@@ -105,7 +105,8 @@ impl Command {
             return Err(StartError::Tls);
         }
         if self.is_published(server, root.unwrap_or(Path::new(&server.chroot))) {
-            let message = format!("a Dir of server `{}` would publish the database itself", server.label());
+            let message =
+                format!("a Dir or a sendfile_root of server `{}` would publish the database itself", server.label());
             return Err(StartError::Unsound(vec![message]));
         }
         let notes = problems.iter().map(|problem| problem.describe(config)).collect();
@@ -121,9 +122,8 @@ impl Command {
             return false;
         };
         let targets = server.hosts.iter().flat_map(|host| &host.routes).map(|route| &route.target);
-        targets
-            .into_iter()
-            .any(|target| matches!(target, Target::Dir(dir) if inside.starts_with(inside_chroot(&dir.base))))
+        let mut published = targets.filter_map(Target::published);
+        published.any(|(_, path)| inside.starts_with(inside_chroot(path)))
     }
 }
 

@@ -114,6 +114,16 @@ pub enum Target {
 }
 
 impl Target {
+    /// The path under `chroot` below which clients can get files, if there is one, and the field that names it.
+    pub fn published(&self) -> Option<(&'static str, &str)> {
+        let (field, path) = match self {
+            Self::Dir(dir) => ("base", &dir.base),
+            Self::Handler(handler) => ("sendfile_root", &handler.sendfile_root),
+            Self::Proxy(_) | Self::Redirect(_) => return None,
+        };
+        (!path.is_empty()).then_some((field, path))
+    }
+
     /// The value of the column `target_type`.
     pub fn target_type(&self) -> &'static str {
         match self {

@@ -236,27 +236,28 @@ impl Checker {
                 if seen.insert(&route.target) {
                     let place = Place::Target(s, h, r);
                     self.target(&place, &route.target);
-                    if let Target::Dir(dir) = &route.target {
-                        self.exposure(&place, server, dir);
+                    if let Some((field, path)) = route.target.published() {
+                        self.exposure(&place, server, field, path);
                     }
                 }
             }
         }
     }
 
-    /// A directory must not publish the server's own files (the manual, section 4.9).
-    fn exposure(&mut self, place: &Place, server: &Server, dir: &Dir) {
-        let base = inside_chroot(&dir.base);
+    /// A directory that clients get files from must not hold the server's own (the manual, section 4.9).
+    fn exposure(&mut self, place: &Place, server: &Server, field: &'static str, path: &str) {
+        let base = inside_chroot(path);
         let private =
             [("access_log", &server.access_log), ("error_log", &server.error_log), ("pid_file", &server.pid_file)];
         let exposed = private.into_iter().find(|(_, path)| inside_chroot(path).starts_with(&base));
-        if !dir.base.is_empty() && base == FilePath::new(".") {
-            let message = format!("the base `{}` is the whole chroot, with the database and the logs in it", dir.base);
-            *self.error(place, "base", message) = Some("put what is to be served into a folder of its own".into());
-        } else if let Some((field, path)) = exposed {
-            let message = format!("the base `{}` would publish the server's {field} `{path}`", dir.base);
-            *self.error(place, "base", message) = Some("put what is to be served into a folder of its own".into());
-        }
+        let message = match exposed {
+            _ if base == FilePath::new(".") => {
+                format!("the {field} `{path}` is the whole chroot, with the database and the logs in it")
+            }
+            Some((name, file)) => format!("the {field} `{path}` would publish the server's {name} `{file}`"),
+            None => return,
+        };
+        *self.error(place, field, message) = Some("put what is to be served into a folder of its own".into());
     }
 
     fn target(&mut self, place: &Place, target: &Target) {

@@ -146,6 +146,9 @@ fn targets() {
         (|h| h.send_spec = "tcp://:99".into(), "send_spec", "needs an IP address"),
         (|h| h.send_spec = "ipc://".into(), "send_spec", "needs a path"),
         (|h| h.send_ident = "a b".into(), "send_ident", "first word"),
+        (|h| h.sendfile_root = "../x".into(), "sendfile_root", "`..`"),
+        (|h| h.sendfile_root = "/".into(), "sendfile_root", "the whole chroot"),
+        (|h| h.sendfile_root = "logs".into(), "sendfile_root", "would publish the server's access_log"),
         (|h| h.send_spec = h.recv_spec.clone(), "send_spec", "both a send_spec and a recv_spec"),
     ] {
         expect_target(1, handler(change), field, message);
