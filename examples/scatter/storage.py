@@ -6,15 +6,19 @@ import json
 import signal
 import sys
 import time
+from pathlib import Path
 from urllib.parse import unquote
 
 import zmq
 
 from change import Change
 from exchange import Exchange
-from mongrel2 import Server
 from read import Read
 from shares import Shares
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "python"))
+
+from mongrel2 import Server  # noqa: E402
 
 PREFIX = "/files/"
 KINDS = {"GET": Read, "HEAD": Read, "PUT": Change, "DELETE": Change}

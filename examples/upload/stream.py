@@ -7,8 +7,11 @@ these for each send_spec: of several, each would get some of the pieces.
 import hashlib
 import signal
 import sys
+from pathlib import Path
 
-from mongrel2 import Server
+sys.path.append(str(Path(__file__).resolve().parent.parent / "python"))
+
+from mongrel2 import Server  # noqa: E402
 
 WINDOW = 256 * 1024  # how many bytes may be on their way
 TYPE = "application/octet-stream"  # what is taken, and what a file is whose type isn't told

@@ -7,8 +7,11 @@ import hashlib
 import os
 import signal
 import sys
+from pathlib import Path
 
-from mongrel2 import Server
+sys.path.append(str(Path(__file__).resolve().parent.parent / "python"))
+
+from mongrel2 import Server  # noqa: E402
 
 START, DONE = "x-mongrel2-upload-start", "x-mongrel2-upload-done"
 

@@ -6,7 +6,6 @@ mod scatter;
 mod upload;
 mod websocket;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -48,10 +47,4 @@ fn curl_with(stdin: Stdio, words: &[&str], url: &str) -> (u16, String) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "curl {words:?} {url}: {said}");
     (said.trim().parse().unwrap(), String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-#[test]
-fn the_two_copies_of_the_protocol_are_the_same() {
-    let read = |path| fs::read_to_string(example(path)).unwrap();
-    assert_eq!(read("scatter/mongrel2.py"), read("upload/mongrel2.py"));
 }
