@@ -22,7 +22,8 @@ CREATE TABLE host (id INTEGER PRIMARY KEY,
     server_id INTEGER,
     maintenance BOOLEAN DEFAULT 0,
     name TEXT,
-    matching TEXT);                         -- matched from the end of the Host header
+    matching TEXT,                          -- matched from the end of the Host header
+    hsts INTEGER DEFAULT 0);                -- seconds of Strict-Transport-Security, said over TLS; 0: it isn't said
 
 CREATE TABLE alias (id INTEGER PRIMARY KEY,
     host_id INTEGER,
@@ -51,6 +52,24 @@ CREATE TABLE handler (id INTEGER PRIMARY KEY,
     sendfile_root TEXT DEFAULT '');         -- path under chroot: what sendfile replies may send; '' is nothing
 
 CREATE TABLE proxy (id INTEGER PRIMARY KEY,
+    addr TEXT,                              -- name or address of the (first) upstream
+    port INTEGER,
+    host TEXT DEFAULT '',                   -- the Host header for the upstream; '' is the client's
+    balance TEXT DEFAULT 'round_robin',     -- or 'least_connections': which of several upstreams gets a request
+    connect_timeout INTEGER DEFAULT 5,      -- seconds
+    first_byte_timeout INTEGER DEFAULT 60,  -- seconds
+    idle_timeout INTEGER DEFAULT 60,        -- seconds
+    max_fails INTEGER DEFAULT 1,            -- failures in a row that put an upstream aside; 0: none do
+    fail_timeout INTEGER DEFAULT 10,        -- seconds that it is aside
+    fallback_id INTEGER DEFAULT 0,          -- who answers when no upstream does
+    fallback_type TEXT DEFAULT '',          -- 'dir', 'redirect' or '': the table of fallback_id
+    session_cookie TEXT DEFAULT '',         -- name of the cookie that pins a client to a connection; '' pins nobody
+    session_idle INTEGER DEFAULT 1800,      -- seconds that a session lives without a request
+    session_max INTEGER DEFAULT 86400,      -- seconds that it lives at all; 0: no limit
+    session_forward BOOLEAN DEFAULT 0);     -- whether the upstream sees that cookie
+
+CREATE TABLE upstream (id INTEGER PRIMARY KEY,
+    proxy_id INTEGER,                       -- which has one more upstream here
     addr TEXT,
     port INTEGER);
 

@@ -9,7 +9,7 @@ use crate::show::Cell;
 pub fn essentials(target: &Target) -> String {
     match target {
         Target::Dir(dir) => folder(dir),
-        Target::Proxy(Proxy { addr, port }) => format!("{addr}:{port}"),
+        Target::Proxy(proxy) => upstreams(proxy),
         Target::Handler(Handler { send_spec, send_ident, recv_spec, .. }) => {
             format!("{send_spec} {recv_spec} ident {send_ident}")
         }
@@ -21,6 +21,13 @@ fn folder(dir: &Dir) -> String {
     let index = if dir.index_file.is_empty() { String::new() } else { format!(" index {}", dir.index_file) };
     let listing = if dir.listing { " listing" } else { "" };
     format!("{}{index}{listing}", dir.base)
+}
+
+fn upstreams(proxy: &Proxy) -> String {
+    let all: Vec<String> = proxy.all_upstreams().map(|(addr, port)| format!("{addr}:{port}")).collect();
+    let cookie = &proxy.session_cookie;
+    let pinned = if cookie.is_empty() { String::new() } else { format!(" pinned by {cookie}") };
+    format!("{}{pinned}", all.join(" "))
 }
 
 /// Its fields for programs, its essentials for people.
@@ -39,6 +46,8 @@ pub fn fields(target: &Target) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use mongrel2::config::Upstream;
+
     use super::*;
 
     #[test]
@@ -50,12 +59,20 @@ mod tests {
             recv_spec: "tcp://127.0.0.1:9996".into(),
             ..Handler::default()
         };
+        let pinned = Proxy {
+            addr: "::1".into(),
+            port: 80,
+            upstreams: vec![Upstream { addr: "b".into(), port: 81 }],
+            session_cookie: "sid".into(),
+            ..Proxy::default()
+        };
         for (target, expected) in [
             (Target::Dir(dir), "static/ index index.html"),
             (Target::Dir(Dir { base: "a".into(), ..Dir::default() }), "a"),
             (Target::Dir(Dir { base: "a".into(), listing: true, ..Dir::default() }), "a listing"),
             (Target::Redirect(Redirect { to: "https://x$path".into(), status: 308 }), "308 https://x$path"),
-            (Target::Proxy(Proxy { addr: "127.0.0.1".into(), port: 80 }), "127.0.0.1:80"),
+            (Target::Proxy(Proxy { addr: "127.0.0.1".into(), port: 80, ..Proxy::default() }), "127.0.0.1:80"),
+            (Target::Proxy(pinned), "::1:80 b:81 pinned by sid"),
             (Target::Handler(handler), "tcp://127.0.0.1:9997 tcp://127.0.0.1:9996 ident 54c6"),
         ] {
             assert_eq!(essentials(&target), expected);
@@ -64,7 +81,7 @@ mod tests {
 
     #[test]
     fn fields_are_columns() {
-        let target = Target::Proxy(Proxy { addr: "::1".into(), port: 80 });
-        assert_eq!(fields(&target), serde_json::json!({"addr": "::1", "port": 80}));
+        let target = Target::Redirect(Redirect { to: "/".into(), status: 301 });
+        assert_eq!(fields(&target), serde_json::json!({"to": "/", "status": 301}));
     }
 }

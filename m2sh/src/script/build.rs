@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use mongrel2::config::{Checked, Config, Host, Place, Problem, Route, Severity, check, default_mimetypes};
+use mongrel2::config::{
+    Checked, Config, Host, Place, Problem, Route, Severity, Target, Upstream, check, default_mimetypes,
+};
 use rhai::{Array, Dynamic};
 
 use super::Outcome;
@@ -14,7 +16,7 @@ use super::options::{Options, option_spot};
 use super::session::{Commit, Session};
 use super::source::Spot;
 use super::trouble::{Level, Troubles};
-use super::words::{HOST, Kind, ROUTE, SERVER, found};
+use super::words::{HOST, Kind, ROUTE, SERVER, UPSTREAM, found};
 
 /// Checks what was committed, if something was.
 ///
@@ -164,9 +166,8 @@ impl<'a> Builder<'a> {
         let Some(target) = object.value("target").and_then(|value| value.clone().try_cast::<Object>()) else {
             return;
         };
-        self.needed(&target);
         let r = host.routes.len();
-        host.routes.push(object.to_route(target.to_target()));
+        host.routes.push(object.to_route(self.target(&target)));
         self.origins.insert(Place::Route(s, h, r), Origin::Object(object));
         self.origins.insert(Place::Target(s, h, r), Origin::Object(target));
     }
@@ -179,11 +180,36 @@ impl<'a> Builder<'a> {
             let message = format!("the route `{path}` has to lead to {wanted}, not {}", found(value));
             return self.session.fault(self.entry_spot(object, "routes", path), message, None);
         };
-        self.needed(&target);
         let r = host.routes.len();
-        host.routes.push(Route { path: path.to_owned(), reversed: false, target: target.to_target() });
+        host.routes.push(Route { path: path.to_owned(), reversed: false, target: self.target(&target) });
         self.origins.insert(Place::Route(s, h, r), Origin::Entry(object.clone(), path.to_owned()));
         self.origins.insert(Place::Target(s, h, r), Origin::Object(target));
+    }
+
+    /// What an object leads to, with what lies in it.
+    fn target(&self, object: &Object) -> Target {
+        self.needed(object);
+        let mut target = object.to_target();
+        if let Target::Proxy(proxy) = &mut target {
+            proxy.upstreams = self.upstreams(object);
+            let fallback = object.value("fallback").and_then(|value| value.clone().try_cast::<Object>());
+            proxy.fallback = fallback.map(|fallback| Box::new(self.target(&fallback)));
+        }
+        target
+    }
+
+    fn upstreams(&self, object: &Object) -> Vec<Upstream> {
+        let mut upstreams = Vec::new();
+        for (index, value) in object.list("upstreams").iter().enumerate() {
+            match Object::of(&UPSTREAM, value) {
+                Some(upstream) => {
+                    self.needed(&upstream);
+                    upstreams.push(upstream.to_upstream());
+                }
+                None => self.refuse_entry(object, "upstreams", index, value),
+            }
+        }
+        upstreams
     }
 
     fn refuse_entry(&self, object: &Object, field: &'static str, index: usize, value: &Dynamic) {

@@ -1,6 +1,6 @@
 //! From an object's values to the structs of `mongrel2::config::tree`, with the tree's defaults for the rest.
 
-use mongrel2::config::{Dir, Handler, Host, Protocol, Proxy, Redirect, Route, Server, Target};
+use mongrel2::config::{Dir, Handler, Host, Protocol, Proxy, Redirect, Route, Server, Target, Upstream};
 use rhai::{Array, Dynamic, Map};
 
 use super::object::Object;
@@ -48,6 +48,7 @@ impl Object {
             maintenance: self.truth("maintenance"),
             name: self.text("name"),
             matching: self.text("matching"),
+            hsts: self.number("hsts"),
             ..Host::default()
         };
         host.matching = host.matching_or_name().to_owned();
@@ -64,7 +65,7 @@ impl Object {
         if self.noun().name == DIR.name {
             Target::Dir(self.to_dir())
         } else if self.noun().name == PROXY.name {
-            Target::Proxy(Proxy { addr: self.text("addr"), port: self.number("port") })
+            Target::Proxy(self.to_proxy())
         } else if self.noun().name == REDIRECT.name {
             let status = self.typed("status").unwrap_or(Redirect::default().status);
             Target::Redirect(Redirect { to: self.text("to"), status })
@@ -81,6 +82,33 @@ impl Object {
             cache_ttl: self.number("cache_ttl"),
             listing: self.truth("listing"),
         }
+    }
+
+    /// A proxy without further upstreams and fallback.
+    fn to_proxy(&self) -> Proxy {
+        let defaults = Proxy::default();
+        let number = |field: &str, default: i64| self.typed(field).unwrap_or(default);
+        Proxy {
+            addr: self.text("addr"),
+            port: self.number("port"),
+            upstreams: Vec::new(),
+            host: self.text("host"),
+            balance: self.text("balance").parse().unwrap_or_default(),
+            connect_timeout: number("connect_timeout", defaults.connect_timeout),
+            first_byte_timeout: number("first_byte_timeout", defaults.first_byte_timeout),
+            idle_timeout: number("idle_timeout", defaults.idle_timeout),
+            max_fails: number("max_fails", defaults.max_fails),
+            fail_timeout: number("fail_timeout", defaults.fail_timeout),
+            fallback: None,
+            session_cookie: self.text("session_cookie"),
+            session_idle: number("session_idle", defaults.session_idle),
+            session_max: number("session_max", defaults.session_max),
+            session_forward: self.truth("session_forward"),
+        }
+    }
+
+    pub(super) fn to_upstream(&self) -> Upstream {
+        Upstream { addr: self.text("addr"), port: self.number("port") }
     }
 
     fn to_handler(&self) -> Handler {

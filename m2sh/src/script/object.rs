@@ -192,7 +192,7 @@ impl Part {
         let fields = &mut *self.object.0.fields.borrow_mut();
         let empty = || if key.is_some() { Map::new().into() } else { Array::new().into() };
         match (self.field.kind, key) {
-            (Kind::Hosts | Kind::Texts, Some(_)) => return Err(Refusal::List),
+            (Kind::Hosts | Kind::Texts | Kind::Upstreams, Some(_)) => return Err(Refusal::List),
             (Kind::Pages, None) => return Err(Refusal::Pages),
             _ => {}
         }

@@ -47,6 +47,12 @@ pub(super) enum Kind {
     Routes,
     /// One of [`DIR`], [`PROXY`], [`HANDLER`] and [`REDIRECT`].
     Target,
+    /// A list of [`UPSTREAM`].
+    Upstreams,
+    /// `"round_robin"` or `"least_connections"`.
+    Balance,
+    /// One of [`DIR`] and [`REDIRECT`].
+    Fallback,
     /// A list of strings.
     Texts,
     /// A map of statuses, in quotes, to paths.
@@ -89,6 +95,7 @@ pub(super) static HOST: Noun = Noun {
         may("matching", Kind::Text),
         may("aliases", Kind::Texts),
         may("maintenance", Kind::Truth),
+        may("hsts", Kind::Number),
         may("error_pages", Kind::Pages),
         may("routes", Kind::Routes),
     ],
@@ -119,7 +126,29 @@ pub(super) static DIR: Noun = Noun {
 /// The manual, section 3.4.5.
 pub(super) static PROXY: Noun = Noun {
     name: "Proxy",
-    fields: &[must("addr", Kind::Text, "addr: \"127.0.0.1\""), must("port", Kind::Number, "port: 8080")],
+    fields: &[
+        must("addr", Kind::Text, "addr: \"127.0.0.1\""),
+        must("port", Kind::Number, "port: 8080"),
+        may("upstreams", Kind::Upstreams),
+        may("host", Kind::Text),
+        may("balance", Kind::Balance),
+        may("connect_timeout", Kind::Number),
+        may("first_byte_timeout", Kind::Number),
+        may("idle_timeout", Kind::Number),
+        may("max_fails", Kind::Number),
+        may("fail_timeout", Kind::Number),
+        may("fallback", Kind::Fallback),
+        may("session_cookie", Kind::Text),
+        may("session_idle", Kind::Number),
+        may("session_max", Kind::Number),
+        may("session_forward", Kind::Truth),
+    ],
+};
+
+/// One more upstream of a proxy.
+pub(super) static UPSTREAM: Noun = Noun {
+    name: "Upstream",
+    fields: &[must("addr", Kind::Text, "addr: \"127.0.0.1\""), must("port", Kind::Number, "port: 8081")],
 };
 
 /// The manual, section 3.4.6.
@@ -144,7 +173,7 @@ pub(super) static REDIRECT: Noun = Noun {
 };
 
 /// All nouns.
-pub(super) static NOUNS: [&Noun; 7] = [&SERVER, &HOST, &ROUTE, &DIR, &PROXY, &HANDLER, &REDIRECT];
+pub(super) static NOUNS: [&Noun; 8] = [&SERVER, &HOST, &ROUTE, &DIR, &PROXY, &UPSTREAM, &HANDLER, &REDIRECT];
 
 /// The other words, and how to use them.
 pub(super) const VERBS: &[(&str, &str)] = &[
@@ -189,7 +218,9 @@ impl Kind {
             Self::Truth => value.is_bool() || matches!(value.as_int(), Ok(0 | 1)),
             Self::Protocol => is_one_of(value, &["json", "tnetstring"]),
             Self::SendType => is_one_of(value, &["push", "pub"]),
-            Self::Hosts | Self::Texts => value.is_array(),
+            Self::Balance => is_one_of(value, &["round_robin", "least_connections"]),
+            Self::Fallback => noun(value).is_some_and(|noun| ["Dir", "Redirect"].contains(&noun.name)),
+            Self::Hosts | Self::Texts | Self::Upstreams => value.is_array(),
             Self::Pages => value.is_map(),
             Self::Routes => value.is_array() || value.is_map(),
             Self::Target => noun(value).is_some_and(Noun::is_target),
@@ -207,6 +238,9 @@ impl Kind {
             Self::Hosts => "a list of Host",
             Self::Routes => "a map of paths to targets, or a list of Route",
             Self::Target => "a Dir, a Proxy, a Handler or a Redirect",
+            Self::Upstreams => "a list of Upstream",
+            Self::Balance => "\"round_robin\" or \"least_connections\"",
+            Self::Fallback => "a Dir or a Redirect",
             Self::Texts => "a list of strings",
             Self::Pages => "a map of statuses to paths",
         }
@@ -226,7 +260,7 @@ impl Kind {
     /// What it got instead, in words.
     pub(super) fn got(self, value: &Dynamic) -> String {
         match value.clone().into_string() {
-            Ok(text) if matches!(self, Self::Protocol | Self::SendType) => format!("`{text}`"),
+            Ok(text) if matches!(self, Self::Protocol | Self::SendType | Self::Balance) => format!("`{text}`"),
             _ => found(value),
         }
     }
@@ -240,7 +274,7 @@ impl Kind {
             }
             Self::Text if value.is_int() || value.is_float() => Some("put it in quotes"),
             Self::Truth if text.is_ok_and(|text| text.parse::<bool>().is_ok()) => Some("write it without quotes"),
-            Self::Hosts if noun(value).is_some() => Some("put it in `[` and `]`"),
+            Self::Hosts | Self::Upstreams if noun(value).is_some() => Some("put it in `[` and `]`"),
             Self::Routes => Some("routes: #{\"/\": Dir(#{…})}"),
             Self::Texts if value.is_string() => Some("put it in `[` and `]`"),
             Self::Pages => Some("error_pages: #{\"404\": \"/errors/404.html\"}"),

@@ -191,7 +191,7 @@ fn shared_targets_stay_one_and_lists_keep_their_order() {
             commit([Server(#{
                 uuid: "x", access_log: "/a", error_log: "/e", pid_file: "/p", default_host: "x", port: 80,
                 use_ssl: 1, hosts: [host],
-            })]);
+            })], #{ settings: #{ certdir: "/certs" } });
             dir.base = "changed/";
         "##,
     )]);

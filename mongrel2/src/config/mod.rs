@@ -11,9 +11,11 @@ pub mod tree;
 
 pub use check::{Checked, Place, Problem, Severity, check};
 pub use mimetypes::default_mimetypes;
-pub use settings::{AccessLogFormat, Settings};
+pub use settings::{AccessLogFormat, ClientCertificates, Settings};
 pub use store::Database;
-pub use tree::{Config, Dir, Handler, Host, Protocol, Proxy, Redirect, Route, SendType, Server, Target};
+pub use tree::{
+    Balance, Config, Dir, Handler, Host, Protocol, Proxy, Redirect, Route, SendType, Server, Target, Upstream,
+};
 
 /// The known word that is most like `word`, if one is close enough to be meant: "did you mean".
 pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

@@ -50,6 +50,12 @@ pub enum Form {
     Spec,
     /// An IP address and a port, or nothing.
     Address,
+    /// IP addresses, each with or without a port, separated by blanks; or nothing.
+    Addresses,
+    /// Names of cipher suites, separated by blanks, commas or colons; or nothing.
+    Ciphers,
+    /// A path under the chroot, or nothing.
+    Path,
     /// A path under the chroot that ends in `XXXXXX`, or nothing.
     Template,
     /// The rights of a file, in octal.
@@ -62,6 +68,9 @@ impl Form {
         match self {
             Self::Spec => "a ZeroMQ address",
             Self::Address => "an IP address and a port",
+            Self::Addresses => "IP addresses, with or without a port, with blanks between them",
+            Self::Ciphers => "names of cipher suites with blanks between them",
+            Self::Path => "a path under the chroot",
             Self::Template => "a path under the chroot that ends in XXXXXX",
             Self::Mode => "0000 to 0777",
         }
@@ -73,12 +82,22 @@ impl Form {
         match self {
             Self::Spec => spec_fault(text),
             Self::Address => fault(text.is_empty() || text.parse::<SocketAddr>().is_ok(), "it is something else"),
-            Self::Template if text.split('/').any(|part| part == "..") => Some("it has `..` in it".into()),
-            Self::Template if text.contains('\0') => Some("it has a NUL byte in it".into()),
+            Self::Addresses => {
+                fault(text.split_whitespace().all(|word| parse_nameserver(word).is_some()), "it is something else")
+            }
+            Self::Ciphers => fault(!text.chars().any(char::is_control), "it has a control character in it"),
+            Self::Path | Self::Template if text.split('/').any(|part| part == "..") => Some("it has `..` in it".into()),
+            Self::Path | Self::Template if text.contains('\0') => Some("it has a NUL byte in it".into()),
+            Self::Path => None,
             Self::Template => fault(text.is_empty() || text.ends_with("XXXXXX"), "it ends in something else"),
             Self::Mode => fault(parse_mode(text).is_some(), "it is not an octal number up to 777"),
         }
     }
+}
+
+/// Reads the address of a name server, whose port is 53 if it isn't named.
+fn parse_nameserver(word: &str) -> Option<SocketAddr> {
+    word.parse().ok().or_else(|| Some(SocketAddr::new(word.parse().ok()?, 53)))
 }
 
 /// Reads the rights of a file.
@@ -88,7 +107,7 @@ fn parse_mode(text: &str) -> Option<u32> {
 
 const COROUTINES: &str = "there are no coroutines whose stacks could be sized";
 const SUPERPOLL: &str = "the kernel's epoll needs no tuning";
-const LATER: &str = "this version of mongrel2 does not have what it would change";
+const PROXIES: &str = "an upstream is waited for as the timeouts of its Proxy say";
 
 const fn number(name: &'static str, default: u64, min: u64, max: u64) -> Known {
     Known { name, kind: Kind::Number { default, min, max } }
@@ -109,7 +128,7 @@ const fn no_effect(name: &'static str, why: &'static str) -> Known {
 /// All settings, sorted by name.
 pub const KNOWN: &[Known] = &[
     word("access_log.format", &["tnetstring", "common", "combined", "json"]),
-    no_effect("certdir", LATER),
+    text("certdir", "", Form::Path),
     text("control_port", "ipc://run/control", Form::Spec),
     number("disable.access_logging", 0, 0, 1),
     number("download.flow_control", 0, 0, 1),
@@ -134,21 +153,25 @@ pub const KNOWN: &[Known] = &[
     number("limits.min_ping", 120, 0, 1_000_000),
     number("limits.min_read_rate", 300, 0, 1 << 30),
     number("limits.min_write_rate", 300, 0, 1 << 30),
-    no_effect("limits.proxy_read_retries", LATER),
-    no_effect("limits.proxy_read_retry_warn", LATER),
+    number("limits.proxy_idle", 64, 0, 65_536),
+    no_effect("limits.proxy_read_retries", PROXIES),
+    no_effect("limits.proxy_read_retry_warn", PROXIES),
     number("limits.reply_queue", 4 * 1024 * 1024, 64 * 1024, 1 << 30),
+    number("limits.sessions", 10_000, 1, 10_000_000),
     number("limits.tick_timer", 10, 1, 3600),
     number("limits.url_path", 256, 16, 64 * 1024),
     number("maintenance.retry_after", 60, 1, 86_400),
     text("metrics.listen", "", Form::Address),
     number("no_clobber_xff", 0, 0, 1),
     number("request.relaxed", 0, 0, 1),
+    text("resolver.nameservers", "", Form::Addresses),
     number("server.daemonize", 1, 0, 1),
     number("server.drain_timeout", 10, 0, 3600),
     number("server.workers", 0, 0, 1024),
-    no_effect("ssl.verify_optional", LATER),
-    no_effect("ssl.verify_required", LATER),
-    no_effect("ssl_ciphers", LATER),
+    text("ssl.ca_chain", "", Form::Path),
+    number("ssl.verify_optional", 0, 0, 1),
+    number("ssl.verify_required", 0, 0, 1),
+    text("ssl_ciphers", "", Form::Ciphers),
     no_effect("superpoll.hot_dividend", SUPERPOLL),
     no_effect("superpoll.max_fd", SUPERPOLL),
     number("upload.stream", 0, 0, 1),
@@ -196,11 +219,24 @@ impl AccessLogFormat {
     }
 }
 
+/// What clients have to show of themselves over TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientCertificates {
+    /// Nothing.
+    NotAsked,
+    /// A certificate, if they have one.
+    Optional,
+    /// A certificate.
+    Required,
+}
+
 /// The values in force, as the server uses them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// `access_log.format`: what the lines of the access log look like.
     pub access_log_format: AccessLogFormat,
+    /// `certdir`: the path under the chroot of the folder with certificates and keys.
+    pub certdir: Option<String>,
     /// `control_port`: the ZeroMQ address of the control port of servers that name none of their own.
     pub control_port: String,
     /// `disable.access_logging`: whether no access log is written.
@@ -233,8 +269,12 @@ pub struct Settings {
     pub min_read_rate: u64,
     /// `limits.min_write_rate`, bytes per second: how fast a client has to take an answer; 0 is any rate.
     pub min_write_rate: u64,
+    /// `limits.proxy_idle`: how many unused connections each worker keeps to each upstream.
+    pub proxy_idle: usize,
     /// `limits.reply_queue`, bytes: how much of handlers' replies may wait for one client.
     pub reply_queue: usize,
+    /// `limits.sessions`: how many pinned sessions each proxy may have.
+    pub sessions: usize,
     /// `limits.tick_timer`, seconds: how often connections are looked at.
     pub tick_timer: Duration,
     /// `limits.url_path`, bytes: the longest path, without its query.
@@ -247,12 +287,20 @@ pub struct Settings {
     pub no_clobber_xff: bool,
     /// `request.relaxed`: whether a lone line feed ends a line of a request's head (RFC 9112, section 2.2).
     pub relaxed: bool,
+    /// `resolver.nameservers`: who is asked for the addresses of upstreams; none for those of the system.
+    pub nameservers: Vec<SocketAddr>,
     /// `server.daemonize`: whether a server that is started by root goes on in the background.
     pub daemonize: bool,
     /// `server.drain_timeout`, seconds: how long answers in progress may take when the server stops.
     pub drain_timeout: Duration,
     /// `server.workers`: how many threads serve; 0 is one per core.
     pub workers: usize,
+    /// `ssl.ca_chain`: the path under the chroot of the certificates that sign those of clients.
+    pub ca_chain: Option<String>,
+    /// `ssl_ciphers`: names of cipher suites.
+    pub ciphers: String,
+    /// `ssl.verify_optional` and `ssl.verify_required`: what clients have to show.
+    pub client_certificates: ClientCertificates,
     /// `upload.stream`: whether long bodies are passed on to handlers while they come.
     pub upload_stream: bool,
     /// `upload.temp_store`: the path, ending in `XXXXXX`, of the files that long bodies are written to.
@@ -280,10 +328,12 @@ impl Settings {
             let value = given.get(name).map(String::as_str);
             value.filter(|value| form.fault(value).is_none()).unwrap_or(default)
         };
+        let path = |name: &str| Some(text(name)).filter(|path| !path.is_empty()).map(str::to_owned);
         let given_word = |name: &str| given.get(name).map_or("", String::as_str);
         let size = |name: &str| usize::try_from(number(name)).expect("KNOWN bounds it");
         Self {
             access_log_format: AccessLogFormat::new(given_word("access_log.format")),
+            certdir: path("certdir"),
             control_port: text("control_port").to_owned(),
             no_access_log: number("disable.access_logging") == 1,
             flow_control: number("download.flow_control") == 1,
@@ -300,18 +350,28 @@ impl Settings {
             min_ping: Duration::from_secs(number("limits.min_ping")),
             min_read_rate: number("limits.min_read_rate"),
             min_write_rate: number("limits.min_write_rate"),
+            proxy_idle: size("limits.proxy_idle"),
             reply_queue: size("limits.reply_queue"),
+            sessions: size("limits.sessions"),
             tick_timer: Duration::from_secs(number("limits.tick_timer")),
             url_path: size("limits.url_path"),
             retry_after: Duration::from_secs(number("maintenance.retry_after")),
             metrics: text("metrics.listen").parse().ok(),
             no_clobber_xff: number("no_clobber_xff") == 1,
             relaxed: number("request.relaxed") == 1,
+            nameservers: text("resolver.nameservers").split_whitespace().filter_map(parse_nameserver).collect(),
             daemonize: number("server.daemonize") == 1,
             drain_timeout: Duration::from_secs(number("server.drain_timeout")),
             workers: size("server.workers"),
+            ca_chain: path("ssl.ca_chain"),
+            ciphers: text("ssl_ciphers").to_owned(),
+            client_certificates: match (number("ssl.verify_required"), number("ssl.verify_optional")) {
+                (1, _) => ClientCertificates::Required,
+                (_, 1) => ClientCertificates::Optional,
+                _ => ClientCertificates::NotAsked,
+            },
             upload_stream: number("upload.stream") == 1,
-            upload_template: Some(text("upload.temp_store")).filter(|path| !path.is_empty()).map(str::to_owned),
+            upload_template: path("upload.temp_store"),
             upload_mode: parse_mode(text("upload.temp_store_mode")).expect("only a mode passes"),
             zeromq_threads: i32::try_from(number("zeromq.threads")).expect("KNOWN bounds it"),
         }
@@ -349,6 +409,11 @@ mod tests {
             (Form::Template, "/tmp/upload.XXXXXX", true),
             (Form::Template, "/tmp/upload", false),
             (Form::Template, "../upload.XXXXXX", false),
+            (Form::Addresses, "", true),
+            (Form::Addresses, "10.0.0.1  [::1]:5353 ::1", true),
+            (Form::Addresses, "10.0.0.1, 10.0.0.2", false),
+            (Form::Path, "/certs/", true),
+            (Form::Path, "../certs/", false),
             (Form::Mode, "0600", true),
             (Form::Mode, "666", true),
             (Form::Mode, "1000", false),

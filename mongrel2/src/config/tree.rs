@@ -81,6 +81,8 @@ pub struct Host {
     pub matching: String,
     /// Further patterns like `matching` that lead to this host, in the order of their rows.
     pub aliases: Vec<String>,
+    /// For how many seconds browsers shall come back over TLS only (RFC 6797); 0 says nothing.
+    pub hsts: i64,
     /// Files that are the bodies of the server's own errors, by status; paths under the server's `chroot`.
     pub error_pages: BTreeMap<i64, String>,
     /// The routes, in the order of their rows.
@@ -119,7 +121,8 @@ impl Target {
         let (field, path) = match self {
             Self::Dir(dir) => ("base", &dir.base),
             Self::Handler(handler) => ("sendfile_root", &handler.sendfile_root),
-            Self::Proxy(_) | Self::Redirect(_) => return None,
+            Self::Proxy(proxy) => return proxy.fallback.as_deref().and_then(Self::published),
+            Self::Redirect(_) => return None,
         };
         (!path.is_empty()).then_some((field, path))
     }
@@ -150,13 +153,111 @@ pub struct Dir {
     pub listing: bool,
 }
 
-/// An HTTP upstream (the manual, section 3.4.5).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
+/// An HTTP upstream, or several (the manual, section 3.4.5).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Proxy {
     /// Name or address.
     pub addr: String,
     /// TCP port.
     pub port: i64,
+    /// Further ones, in the order of their rows.
+    pub upstreams: Vec<Upstream>,
+    /// The Host header that upstreams get; empty for the client's.
+    pub host: String,
+    /// Which upstream gets a request.
+    pub balance: Balance,
+    /// How many seconds connecting may take.
+    pub connect_timeout: i64,
+    /// How many seconds the beginning of an answer may take.
+    pub first_byte_timeout: i64,
+    /// How many seconds may pass between two pieces of an answer.
+    pub idle_timeout: i64,
+    /// How many failures in a row put an upstream aside; 0 for none.
+    pub max_fails: i64,
+    /// For how many seconds it is aside.
+    pub fail_timeout: i64,
+    /// Who answers when no upstream does: a Dir or a Redirect.
+    pub fallback: Option<Box<Target>>,
+    /// The cookie that tells sessions, each of which has a connection of its own; empty for none.
+    pub session_cookie: String,
+    /// How many seconds a session lives without a request.
+    pub session_idle: i64,
+    /// How many seconds a session lives at all; 0 for no limit.
+    pub session_max: i64,
+    /// Whether upstreams see that cookie.
+    pub session_forward: bool,
+}
+
+impl Default for Proxy {
+    fn default() -> Self {
+        Self {
+            addr: String::new(),
+            port: 0,
+            upstreams: Vec::new(),
+            host: String::new(),
+            balance: Balance::default(),
+            connect_timeout: 5,
+            first_byte_timeout: 60,
+            idle_timeout: 60,
+            max_fails: 1,
+            fail_timeout: 10,
+            fallback: None,
+            session_cookie: String::new(),
+            session_idle: 1800,
+            session_max: 86_400,
+            session_forward: false,
+        }
+    }
+}
+
+impl Proxy {
+    /// All upstreams, as names or addresses with their ports.
+    pub fn all_upstreams(&self) -> impl Iterator<Item = (&str, i64)> {
+        let more = self.upstreams.iter().map(|upstream| (upstream.addr.as_str(), upstream.port));
+        std::iter::once((self.addr.as_str(), self.port)).chain(more)
+    }
+}
+
+/// One more upstream of a proxy.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
+pub struct Upstream {
+    /// Name or address.
+    pub addr: String,
+    /// TCP port.
+    pub port: i64,
+}
+
+/// Which of several upstreams gets a request.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Balance {
+    /// One after the other.
+    #[default]
+    RoundRobin,
+    /// The one that has the fewest requests.
+    LeastConnections,
+}
+
+impl Balance {
+    /// The value of the column `balance`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RoundRobin => "round_robin",
+            Self::LeastConnections => "least_connections",
+        }
+    }
+}
+
+impl std::str::FromStr for Balance {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "round_robin" | "" => Ok(Self::RoundRobin),
+            "least_connections" => Ok(Self::LeastConnections),
+            other => Err(format!("`{other}` is neither `round_robin` nor `least_connections`")),
+        }
+    }
 }
 
 /// A pair of ZeroMQ addresses that handlers connect to (the manual, section 3.4.6).

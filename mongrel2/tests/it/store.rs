@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use mongrel2::config::history::Entry;
 use mongrel2::config::store::StoreError;
 use mongrel2::config::{
-    Config, Database, Dir, Handler, Host, Protocol, Proxy, Redirect, Route, SendType, Server, Severity, Target, check,
-    default_mimetypes,
+    Balance, Config, Database, Dir, Handler, Host, Protocol, Proxy, Redirect, Route, SendType, Server, Severity,
+    Target, Upstream, check, default_mimetypes,
 };
 use proptest::prelude::*;
 use rusqlite::Connection;
@@ -27,15 +27,52 @@ fn text() -> impl Strategy<Value = String> {
 
 fn target() -> impl Strategy<Value = Target> {
     let dir = (text(), text(), text(), any::<i64>(), any::<bool>());
-    let dir = dir.prop_map(|(base, index_file, default_ctype, cache_ttl, listing)| Dir {
-        base,
-        index_file,
-        default_ctype,
-        cache_ttl,
-        listing,
-    });
-    let redirect = (text(), any::<i64>()).prop_map(|(to, status)| Redirect { to, status });
-    let proxy = (text(), any::<i64>()).prop_map(|(addr, port)| Proxy { addr, port });
+    let dir = dir
+        .prop_map(|(base, index_file, default_ctype, cache_ttl, listing)| Dir {
+            base,
+            index_file,
+            default_ctype,
+            cache_ttl,
+            listing,
+        })
+        .boxed();
+    let redirect = (text(), any::<i64>()).prop_map(|(to, status)| Redirect { to, status }).boxed();
+    let upstream = (text(), any::<i64>()).prop_map(|(addr, port)| Upstream { addr, port });
+    let fallback =
+        prop::option::of(prop_oneof![dir.clone().prop_map(Target::Dir), redirect.clone().prop_map(Target::Redirect)]);
+    let texts = (text(), text(), text());
+    let numbers = prop::array::uniform8(any::<i64>());
+    let proxy = (texts, numbers, any::<bool>(), any::<bool>(), prop::collection::vec(upstream, 0..3), fallback);
+    let proxy =
+        proxy.prop_map(|((addr, host, session_cookie), numbers, least, session_forward, upstreams, fallback)| {
+            let [
+                port,
+                connect_timeout,
+                first_byte_timeout,
+                idle_timeout,
+                max_fails,
+                fail_timeout,
+                session_idle,
+                session_max,
+            ] = numbers;
+            Proxy {
+                addr,
+                port,
+                upstreams,
+                host,
+                balance: if least { Balance::LeastConnections } else { Balance::RoundRobin },
+                connect_timeout,
+                first_byte_timeout,
+                idle_timeout,
+                max_fails,
+                fail_timeout,
+                fallback: fallback.map(Box::new),
+                session_cookie,
+                session_idle,
+                session_max,
+                session_forward,
+            }
+        });
     let handler = ((text(), text()), (text(), text()), any::<bool>(), any::<bool>(), any::<bool>(), text()).prop_map(
         |((send_spec, send_ident), (recv_spec, recv_ident), raw_payload, tnetstring, all, sendfile_root)| Handler {
             send_spec,
@@ -61,7 +98,7 @@ fn hosts() -> impl Strategy<Value = Vec<Host>> {
     let route = (text(), any::<bool>(), any::<prop::sample::Index>());
     let names = (text(), text(), prop::collection::vec(text(), 0..3));
     let pages = prop::collection::btree_map(any::<i64>(), text(), 0..3);
-    let host = (any::<bool>(), names, pages, prop::collection::vec(route, 0..6));
+    let host = (any::<bool>(), any::<i64>(), names, pages, prop::collection::vec(route, 0..6));
     (prop::collection::vec(target(), 1..4), prop::collection::vec(host, 0..4)).prop_map(|(targets, hosts)| {
         let route = |(path, reversed, index): (String, bool, prop::sample::Index)| Route {
             path,
@@ -69,9 +106,9 @@ fn hosts() -> impl Strategy<Value = Vec<Host>> {
             target: index.get(&targets).clone(),
         };
         let mut built = Vec::new();
-        for (maintenance, (name, matching, aliases), error_pages, routes) in hosts {
+        for (maintenance, hsts, (name, matching, aliases), error_pages, routes) in hosts {
             let routes = routes.into_iter().map(route).collect();
-            built.push(Host { maintenance, name, matching, aliases, error_pages, routes });
+            built.push(Host { maintenance, name, matching, aliases, hsts, error_pages, routes });
         }
         built
     })

@@ -10,7 +10,7 @@ fn site() -> Site {
     Site::new()
         .files("/")
         .file("static/index.html", "index")
-        .route("/old", Target::Proxy(Proxy { addr: "127.0.0.1".into(), port: 80 }))
+        .route("/old", Target::Proxy(Proxy { addr: "127.0.0.1".into(), port: 80, ..Proxy::default() }))
 }
 
 fn start() -> Running {

@@ -127,7 +127,8 @@ fn the_manual_has_all_metrics_and_no_others() {
 #[test]
 fn reloads_are_counted_and_counts_outlive_them() {
     let (site, metrics) = site();
-    let mut running = site.route("/gone/", Target::Proxy(Proxy { addr: "localhost".into(), port: 1 })).start();
+    let mut running =
+        site.route("/gone/", Target::Proxy(Proxy { addr: "localhost".into(), port: 1, ..Proxy::default() })).start();
     running.get("/");
     running.get("/gone/");
     running.change(|config| drop(config.servers[0].hosts[0].routes.pop()));

@@ -162,7 +162,7 @@ fn routes() -> Vec<Route> {
         recv_spec: "tcp://127.0.0.1:9996".into(),
         ..Handler::default()
     };
-    let proxy = Proxy { addr: "127.0.0.1".into(), port: 8080 };
+    let proxy = Proxy { addr: "127.0.0.1".into(), port: 8080, ..Proxy::default() };
     vec![
         route("/", Target::Proxy(proxy)),
         route("/static/", Target::Dir(dir)),

@@ -9,7 +9,7 @@ use crate::config::closest;
 use crate::config::paths::inside_chroot;
 use crate::config::settings::{self, Kind, Settings};
 use crate::config::spec::spec_fault;
-use crate::config::tree::{Config, Dir, Handler, Host, Proxy, Redirect, Route, Server, Target};
+use crate::config::tree::{Config, Dir, Handler, Host, Proxy, Redirect, Route, Server, Target, Upstream};
 use crate::redirect::{Location, STATUSES};
 use crate::route::Path;
 
@@ -43,6 +43,7 @@ impl Checker {
         let mut uuids = BTreeSet::new();
         for (s, server) in config.servers.iter().enumerate() {
             self.server(s, server);
+            self.tls(s, server, &config.settings);
             if !uuids.insert(&server.uuid) {
                 let message = format!("the uuid `{}` belongs to another server already", server.uuid);
                 *self.error(&Place::Server(s), "uuid", message) = Some("make a new one with `m2sh uuid`".into());
@@ -89,6 +90,41 @@ impl Checker {
         }
         self.addresses(s, server);
         self.targets(s, server);
+    }
+
+    /// What has to do with TLS: it needs certificates, which nobody may be able to fetch.
+    fn tls(&mut self, s: usize, server: &Server, settings: &BTreeMap<String, String>) {
+        let settings = Settings::new(settings);
+        let place = Place::Server(s);
+        if server.use_ssl && settings.certdir.is_none() {
+            *self.error(&place, "use_ssl", "TLS needs certificates, and there is no setting `certdir`") =
+                Some("commit([…], #{ settings: #{ \"certdir\": \"/certs/\" } }), and `m2sh cert -new`".into());
+        }
+        for (h, host) in server.hosts.iter().enumerate().filter(|(_, host)| host.hsts > 0 && !server.use_ssl) {
+            let message = format!("the hsts of host `{}` is never said: the server does not speak TLS", host.name);
+            self.report(Severity::Note, &Place::Host(s, h), "hsts", message);
+        }
+        let private = [("certdir", settings.certdir), ("ssl.ca_chain", settings.ca_chain)];
+        for (name, path) in private.iter().filter_map(|(name, path)| Some((name, path.as_ref()?))) {
+            self.published(s, server, &|base| {
+                inside_chroot(path).starts_with(base).then(|| format!("publish the {name} `{path}`"))
+            });
+        }
+    }
+
+    /// Reports targets below whose published folder lies what `exposes` knows.
+    fn published(&mut self, s: usize, server: &Server, exposes: &dyn Fn(&FilePath) -> Option<String>) {
+        for (h, host) in server.hosts.iter().enumerate() {
+            for (r, route) in host.routes.iter().enumerate() {
+                if let Some((field, path)) = route.target.published()
+                    && let Some(what) = exposes(&inside_chroot(path))
+                {
+                    let message = format!("the {field} `{path}` would {what}");
+                    *self.error(&Place::Target(s, h, r), field, message) =
+                        Some("put what is to be served into a folder of its own".into());
+                }
+            }
+        }
     }
 
     /// Two servers at the same control port can't run at the same time.
@@ -176,6 +212,9 @@ impl Checker {
             self.error(&place, "name", "a host needs a name");
         } else if let Err(error) = Path::parse(host.matching_or_name(), true) {
             self.error(&place, "matching", format!("cannot use the pattern `{}`: {error}", host.matching_or_name()));
+        }
+        if host.hsts < 0 {
+            self.error(&place, "hsts", format!("{} is not a number of seconds", host.hsts));
         }
         for alias in &host.aliases {
             self.alias(&place, alias);
@@ -283,11 +322,58 @@ impl Checker {
     }
 
     fn proxy(&mut self, place: &Place, proxy: &Proxy) {
-        if proxy.addr.is_empty() || proxy.addr.contains(['/', ' ']) {
-            let message = format!("`{}` is not a host name or an IP address", proxy.addr);
+        if !is_upstream(&proxy.addr) {
+            let message = format!("`{}` is not a host name or an IP address", proxy.addr.escape_debug());
             *self.error(place, "addr", message) = Some("addr: \"127.0.0.1\", port: 8080".into());
         }
         self.port(place, proxy.port);
+        for Upstream { addr, port } in &proxy.upstreams {
+            if !is_upstream(addr) || !(1..=65_535).contains(port) {
+                let message =
+                    format!("the upstream `{}:{port}` is not a host name or an IP address", addr.escape_debug());
+                *self.error(place, "upstreams", format!("{message} with a TCP port")) =
+                    Some("upstreams: [Upstream(#{ addr: \"127.0.0.1\", port: 8081 })]".into());
+            }
+        }
+        if proxy.host.bytes().any(|byte| byte <= b' ' || byte >= 0x7f || b"/?#@,".contains(&byte)) {
+            let message = format!("`{}` is not the value of a Host header", proxy.host.escape_debug());
+            *self.error(place, "host", message) = Some("host: \"example.com\"".into());
+        }
+        self.proxy_numbers(place, proxy);
+        if let Some(fallback) = &proxy.fallback {
+            match &**fallback {
+                Target::Dir(dir) => self.dir(place, dir),
+                Target::Redirect(redirect) => self.redirect(place, redirect),
+                Target::Proxy(_) | Target::Handler(_) => {
+                    self.error(place, "fallback", "a fallback is a Dir or a Redirect");
+                }
+            }
+        }
+        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        if !proxy.session_cookie.bytes().all(is_token) {
+            let message = format!("`{}` cannot be the name of a cookie", proxy.session_cookie.escape_debug());
+            *self.error(place, "session_cookie", message) = Some("session_cookie: \"session\"".into());
+        }
+    }
+
+    fn proxy_numbers(&mut self, place: &Place, proxy: &Proxy) {
+        const LONGEST: i64 = 10 * 365 * 86_400;
+        for (field, seconds, least) in [
+            ("connect_timeout", proxy.connect_timeout, 1),
+            ("first_byte_timeout", proxy.first_byte_timeout, 1),
+            ("idle_timeout", proxy.idle_timeout, 1),
+            ("fail_timeout", proxy.fail_timeout, 1),
+            ("session_idle", proxy.session_idle, 1),
+            ("session_max", proxy.session_max, 0),
+        ] {
+            if !(least..=LONGEST).contains(&seconds) {
+                let message = format!("{seconds} is not a number of seconds from {least} to {LONGEST}");
+                self.error(place, field, message);
+            }
+        }
+        if !(0..=1_000_000).contains(&proxy.max_fails) {
+            self.error(place, "max_fails", format!("{} is not a number from 0 to 1000000", proxy.max_fails));
+        }
     }
 
     fn handler(&mut self, place: &Place, handler: &Handler) {
@@ -394,4 +480,10 @@ impl Checker {
             self.error(&place, "", format!("the extension `{extension}` has `{mimetype}`, which is not a media type"));
         }
     }
+}
+
+/// Whether a text is the name or the address of an upstream.
+fn is_upstream(addr: &str) -> bool {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    addr.parse::<IpAddr>().is_ok() || (!addr.is_empty() && addr.len() <= 253 && addr.bytes().all(is_name))
 }

@@ -1,7 +1,7 @@
 //! A sound configuration, and each way to break it.
 
 use super::*;
-use crate::config::tree::{Dir, Handler, Proxy, Target};
+use crate::config::tree::{Dir, Handler, Proxy, Target, Upstream};
 use crate::redirect::STATUSES;
 
 /// A configuration with nothing wrong in it.
@@ -20,7 +20,7 @@ fn sound() -> Config {
             route("/static/", Target::Dir(dir)),
             route("/x", Target::Handler(handler.clone())),
             route("@chat", Target::Handler(handler)),
-            route("/old", Target::Proxy(Proxy { addr: "127.0.0.1".into(), port: 80 })),
+            route("/old", Target::Proxy(Proxy { addr: "127.0.0.1".into(), port: 80, ..Proxy::default() })),
         ],
         ..Host::default()
     };
@@ -131,7 +131,12 @@ fn targets() {
     }
     expect_target(0, base("logs"), "base", "would publish the server's access_log");
     expect_target(0, base("/run/"), "base", "would publish the server's pid_file");
-    expect_target(3, Target::Proxy(Proxy { addr: "http://x".into(), port: 80 }), "addr", "not a host name");
+    expect_target(
+        3,
+        Target::Proxy(Proxy { addr: "http://x".into(), port: 80, ..Proxy::default() }),
+        "addr",
+        "not a host name",
+    );
     let handler = |change: fn(&mut Handler)| {
         let Target::Handler(mut handler) = sound().servers[0].hosts[0].routes[1].target.clone() else { panic!() };
         change(&mut handler);
@@ -275,4 +280,42 @@ fn a_doubtful_setting_does_not_stop_a_server() {
     let (_, problems) = check(config).unwrap();
     assert_eq!(problems[0].severity, Severity::Doubtful);
     assert_eq!(problems[0].hint.as_deref(), Some("did you mean `superpoll.max_fd`?"));
+}
+
+/// What a change of a sound proxy is told; `field` is where.
+fn expect_proxy(change: impl FnOnce(&mut Proxy), field: &str, message: &str) {
+    let mut proxy = Proxy { addr: "localhost".into(), port: 80, ..Proxy::default() };
+    change(&mut proxy);
+    expect_target(3, Target::Proxy(proxy), field, message);
+}
+
+#[test]
+fn proxies() {
+    let upstream = |addr: &str, port| vec![Upstream { addr: addr.into(), port }];
+    expect_proxy(|proxy| proxy.addr = "a b".into(), "addr", "`a b` is not a host name");
+    expect_proxy(|proxy| proxy.upstreams = upstream("", 80), "upstreams", "`:80`");
+    expect_proxy(|proxy| proxy.upstreams = upstream("b", 0), "upstreams", "`b:0`");
+    expect_proxy(|proxy| proxy.host = "a\r\nb".into(), "host", "not the value of a Host header");
+    expect_proxy(|proxy| proxy.connect_timeout = 0, "connect_timeout", "0 is not a number of seconds");
+    expect_proxy(|proxy| proxy.session_max = -1, "session_max", "-1 is not");
+    expect_proxy(|proxy| proxy.max_fails = -1, "max_fails", "-1 is not");
+    expect_proxy(|proxy| proxy.session_cookie = "a;b".into(), "session_cookie", "cannot be the name of a cookie");
+    let fallback = Target::Proxy(Proxy::default());
+    expect_proxy(|proxy| proxy.fallback = Some(Box::new(fallback)), "fallback", "a Dir or a Redirect");
+    let logs = Target::Dir(Dir { base: "logs".into(), ..Dir::default() });
+    expect_proxy(|proxy| proxy.fallback = Some(Box::new(logs)), "base", "would publish the server's access_log");
+}
+
+#[test]
+fn certificates_are_needed_and_never_published() {
+    expect_server(|server| server.use_ssl = true, "use_ssl", "no setting `certdir`");
+    let with_certdir = |config: &mut Config, path: &str| {
+        config.servers[0].use_ssl = true;
+        config.settings.insert("certdir".into(), path.into());
+    };
+    let place = Place::Target(0, 0, 0);
+    expect(|config| with_certdir(config, "/static/certs/"), place, "base", "would publish the certdir");
+    let mut config = sound();
+    with_certdir(&mut config, "/certs/");
+    assert_eq!(check(config).unwrap().1, []);
 }

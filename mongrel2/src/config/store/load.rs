@@ -6,7 +6,7 @@ use rusqlite::types::{FromSql, Value};
 use rusqlite::{Connection, Row};
 
 use super::{HostRows, ServerRows, StoreError, schema, text_of};
-use crate::config::tree::{Config, Dir, Handler, Host, Proxy, Redirect, Route, Server, Target};
+use crate::config::tree::{Config, Dir, Handler, Host, Proxy, Redirect, Route, Server, Target, Upstream};
 
 pub(super) struct Loader<'a> {
     pub(super) connection: &'a Connection,
@@ -17,15 +17,17 @@ type Id = i64;
 impl Loader<'_> {
     /// The configuration, and the ids of its servers' rows.
     pub(super) fn config(&self) -> Result<(Config, Vec<ServerRows>), StoreError> {
+        let dirs = self.table("directory", "base, index_file, default_ctype, cache_ttl, listing", dir)?;
+        let redirects = self.table("redirect", "to, status", redirect)?;
         let targets = Targets {
-            dirs: self.table("directory", "base, index_file, default_ctype, cache_ttl, listing", dir)?,
-            proxies: self.table("proxy", "addr, port", proxy)?,
+            proxies: self.proxies(&dirs, &redirects)?,
+            dirs,
+            redirects,
             handlers: self.table(
                 "handler",
                 "send_spec, send_ident, recv_spec, recv_ident, raw_payload, protocol, send_type, sendfile_root",
                 handler,
             )?,
-            redirects: self.table("redirect", "to, status", redirect)?,
         };
         let mut hosts = self.hosts()?;
         let mut routes: BTreeMap<Id, Vec<Id>> = BTreeMap::new();
@@ -62,9 +64,27 @@ impl Loader<'_> {
         )
     }
 
+    fn proxies(
+        &self,
+        dirs: &BTreeMap<Id, Dir>,
+        redirects: &BTreeMap<Id, Redirect>,
+    ) -> Result<BTreeMap<Id, Proxy>, StoreError> {
+        let mut proxies = self.table(
+            "proxy",
+            "addr, port, host, balance, connect_timeout, first_byte_timeout, idle_timeout, max_fails, fail_timeout, \
+             fallback_id, fallback_type, session_cookie, session_idle, session_max, session_forward",
+            |row| proxy(row, dirs, redirects),
+        )?;
+        for (id, (proxy_id, upstream)) in self.table("upstream", "proxy_id, addr, port", upstream)? {
+            let proxy = proxies.get_mut(&proxy_id);
+            proxy.ok_or_else(|| dangling("upstream", id, "proxy_id", proxy_id, "proxy"))?.upstreams.push(upstream);
+        }
+        Ok(proxies)
+    }
+
     /// Hosts without routes, each with the id of its server.
     fn hosts(&self) -> Result<BTreeMap<Id, (Id, Host)>, StoreError> {
-        let mut hosts = self.table("host", "server_id, maintenance, name, matching", host)?;
+        let mut hosts = self.table("host", "server_id, maintenance, name, matching, hsts", host)?;
         for (id, (host_id, matching)) in self.table("alias", "host_id, matching", alias)? {
             owner(&mut hosts, "alias", id, host_id)?.aliases.push(matching);
         }
@@ -169,6 +189,7 @@ fn host(row: &Fields<'_>) -> Result<(Id, Host), StoreError> {
         maintenance: row.truth("maintenance")?,
         name: row.text("name")?,
         matching: row.text("matching")?,
+        hsts: row.integer("hsts", 0)?,
         aliases: Vec::new(),
         error_pages: BTreeMap::new(),
         routes: Vec::new(),
@@ -198,8 +219,39 @@ fn redirect(row: &Fields<'_>) -> Result<Redirect, StoreError> {
     Ok(Redirect { to: row.text("to")?, status: row.integer("status", Redirect::default().status)? })
 }
 
-fn proxy(row: &Fields<'_>) -> Result<Proxy, StoreError> {
-    Ok(Proxy { addr: row.text("addr")?, port: row.integer("port", 0)? })
+fn proxy(row: &Fields<'_>, dirs: &BTreeMap<Id, Dir>, redirects: &BTreeMap<Id, Redirect>) -> Result<Proxy, StoreError> {
+    let defaults = Proxy::default();
+    let balance = row.text("balance")?.parse();
+    let fallback_id = row.integer("fallback_id", 0)?;
+    let (table, fallback) = match row.text("fallback_type")?.as_str() {
+        "" => ("", None),
+        "dir" => ("directory", Some(dirs.get(&fallback_id).cloned().map(Target::Dir))),
+        "redirect" => ("redirect", Some(redirects.get(&fallback_id).cloned().map(Target::Redirect))),
+        other => return Err(row.fault(format!("fallback_type is `{other}`, not `dir`, `redirect` or empty"))),
+    };
+    let missing = || dangling("proxy", row.id, "fallback_id", fallback_id, table);
+    Ok(Proxy {
+        addr: row.text("addr")?,
+        port: row.integer("port", 0)?,
+        upstreams: Vec::new(),
+        host: row.text("host")?,
+        balance: balance.map_err(|message| row.fault(format!("balance: {message}")))?,
+        connect_timeout: row.integer("connect_timeout", defaults.connect_timeout)?,
+        first_byte_timeout: row.integer("first_byte_timeout", defaults.first_byte_timeout)?,
+        idle_timeout: row.integer("idle_timeout", defaults.idle_timeout)?,
+        max_fails: row.integer("max_fails", defaults.max_fails)?,
+        fail_timeout: row.integer("fail_timeout", defaults.fail_timeout)?,
+        fallback: fallback.map(|target| target.ok_or_else(missing)).transpose()?.map(Box::new),
+        session_cookie: row.text("session_cookie")?,
+        session_idle: row.integer("session_idle", defaults.session_idle)?,
+        session_max: row.integer("session_max", defaults.session_max)?,
+        session_forward: row.truth("session_forward")?,
+    })
+}
+
+fn upstream(row: &Fields<'_>) -> Result<(Id, Upstream), StoreError> {
+    let upstream = Upstream { addr: row.text("addr")?, port: row.integer("port", 0)? };
+    Ok((row.integer("proxy_id", 0)?, upstream))
 }
 
 fn handler(row: &Fields<'_>) -> Result<Handler, StoreError> {

@@ -8,7 +8,7 @@ use rusqlite::{Transaction, params};
 use super::schema::Schema;
 use super::{StoreError, VERSION};
 use crate::config::mimetypes::default_mimetypes;
-use crate::config::tree::{Config, Host, Route, Server, Target};
+use crate::config::tree::{Config, Host, Proxy, Route, Server, Target};
 
 /// A change in progress.
 #[derive(Debug)]
@@ -86,8 +86,8 @@ impl Change<'_> {
         targets: &mut HashMap<&'c Target, i64>,
     ) -> Result<(), StoreError> {
         self.transaction
-            .prepare_cached("INSERT INTO host (server_id, maintenance, name, matching) VALUES (?, ?, ?, ?)")?
-            .execute(params![server_id, host.maintenance, host.name, host.matching])?;
+            .prepare_cached("INSERT INTO host (server_id, maintenance, name, matching, hsts) VALUES (?, ?, ?, ?, ?)")?
+            .execute(params![server_id, host.maintenance, host.name, host.matching, host.hsts])?;
         let host_id = self.transaction.last_insert_rowid();
         let mut alias = self.transaction.prepare_cached("INSERT INTO alias (host_id, matching) VALUES (?, ?)")?;
         for matching in &host.aliases {
@@ -132,10 +132,7 @@ impl Change<'_> {
                      VALUES (?, ?, ?, ?, ?)",
                 )?
                 .execute(params![dir.base, dir.index_file, dir.default_ctype, dir.cache_ttl, dir.listing])?,
-            Target::Proxy(proxy) => self
-                .transaction
-                .prepare_cached("INSERT INTO proxy (addr, port) VALUES (?, ?)")?
-                .execute(params![proxy.addr, proxy.port])?,
+            Target::Proxy(proxy) => return self.save_proxy(proxy),
             Target::Handler(handler) => self
                 .transaction
                 .prepare_cached(
@@ -158,5 +155,42 @@ impl Change<'_> {
                 .execute(params![redirect.to, redirect.status])?,
         };
         Ok(self.transaction.last_insert_rowid())
+    }
+
+    fn save_proxy(&self, proxy: &Proxy) -> Result<i64, StoreError> {
+        let fallback = match &proxy.fallback {
+            Some(target) => (self.save_target(target)?, target.target_type()),
+            None => (0, ""),
+        };
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO proxy (addr, port, host, balance, connect_timeout, first_byte_timeout, idle_timeout, max_fails,
+                 fail_timeout, fallback_id, fallback_type, session_cookie, session_idle, session_max, session_forward)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            )?
+            .execute(params![
+                proxy.addr,
+                proxy.port,
+                proxy.host,
+                proxy.balance.as_str(),
+                proxy.connect_timeout,
+                proxy.first_byte_timeout,
+                proxy.idle_timeout,
+                proxy.max_fails,
+                proxy.fail_timeout,
+                fallback.0,
+                fallback.1,
+                proxy.session_cookie,
+                proxy.session_idle,
+                proxy.session_max,
+                proxy.session_forward,
+            ])?;
+        let proxy_id = self.transaction.last_insert_rowid();
+        let mut upstream =
+            self.transaction.prepare_cached("INSERT INTO upstream (proxy_id, addr, port) VALUES (?, ?, ?)")?;
+        for more in &proxy.upstreams {
+            upstream.execute(params![proxy_id, more.addr, more.port])?;
+        }
+        Ok(proxy_id)
     }
 }
