@@ -16,6 +16,7 @@ use crate::statistics::{Place, Places};
 use crate::target::Target;
 use crate::target::directory::Directory;
 use crate::target::handler::{Dispatch, Handler, Inlet, SocketError, Sockets};
+use crate::target::proxy::{Fallback, Proxies, Proxy};
 use crate::target::redirect::Redirect;
 
 /// Everything that requests are answered from.
@@ -29,6 +30,13 @@ pub(crate) struct Site {
     mimetypes: HashMap<String, String>,
     handlers: Vec<Arc<Handler>>,
     inlets: Vec<Receiver>,
+    proxies: Vec<Arc<Proxy>>,
+}
+
+/// What outlives a site, so that the next one can use it on.
+pub(crate) struct Kept {
+    pub(crate) sockets: Sockets,
+    pub(crate) proxies: Proxies,
 }
 
 /// A virtual host.
@@ -67,10 +75,12 @@ impl Site {
         checked: &Checked,
         server: &config::Server,
         places: Places,
-        sockets: &mut Sockets,
+        kept: &mut Kept,
     ) -> Result<Self, SocketError> {
         let places = Arc::new(places);
-        let mut builder = Builder { checked, places: &places, sockets, handlers: Vec::new(), inlets: Vec::new() };
+        kept.proxies.ask(&checked.settings().nameservers);
+        let (handlers, inlets, proxies) = (Vec::new(), Vec::new(), Vec::new());
+        let mut builder = Builder { checked, places: &places, kept, handlers, inlets, proxies };
         let mut hosts = Vec::new();
         for (h, host) in server.hosts.iter().enumerate() {
             hosts.push((host, Arc::new(builder.host(h, host)?)));
@@ -87,6 +97,7 @@ impl Site {
             mimetypes: checked.config().mimetypes.clone().into_iter().collect(),
             handlers: builder.handlers.into_iter().map(|(_, handler)| handler).collect(),
             inlets: builder.inlets,
+            proxies: builder.proxies.into_iter().map(|(_, proxy)| proxy).collect(),
             places,
         })
     }
@@ -114,6 +125,11 @@ impl Site {
         same.or_else(|| self.handlers.iter().find(|other| other.has_name_of(handler))).cloned()
     }
 
+    /// Whether a proxy has the upstream of that number.
+    pub(crate) fn has_upstream(&self, number: u64) -> bool {
+        self.proxies.iter().any(|proxy| proxy.numbers().any(|other| other == number))
+    }
+
     /// The media type of an extension, which starts with its dot.
     pub(crate) fn mimetype(&self, extension: &str) -> Option<&str> {
         self.mimetypes.get(extension).map(String::as_str)
@@ -123,9 +139,10 @@ impl Site {
 struct Builder<'a> {
     checked: &'a Checked,
     places: &'a Arc<Places>,
-    sockets: &'a mut Sockets,
+    kept: &'a mut Kept,
     handlers: Vec<(config::Handler, Arc<Handler>)>,
     inlets: Vec<Receiver>,
+    proxies: Vec<(config::Proxy, Arc<Proxy>)>,
 }
 
 impl Builder<'_> {
@@ -149,17 +166,27 @@ impl Builder<'_> {
     fn target(&mut self, target: &config::Target) -> Result<Target, SocketError> {
         match target {
             config::Target::Dir(dir) => Ok(Target::Directory(Arc::new(directory(dir)))),
-            config::Target::Proxy(_) => Ok(Target::Proxy),
+            config::Target::Proxy(proxy) => Ok(Target::Proxy(self.proxy(proxy))),
             config::Target::Handler(handler) => Ok(Target::Handler(self.handler(handler)?)),
             config::Target::Redirect(config) => Ok(Target::Redirect(Arc::new(redirect(config)))),
         }
+    }
+
+    fn proxy(&mut self, config: &config::Proxy) -> Arc<Proxy> {
+        if let Some((_, proxy)) = self.proxies.iter().find(|(known, _)| known == config) {
+            return Arc::clone(proxy);
+        }
+        let fallback = config.fallback.as_deref().map(fallback);
+        let proxy = Arc::new(self.kept.proxies.proxy(config, fallback));
+        self.proxies.push((config.clone(), Arc::clone(&proxy)));
+        proxy
     }
 
     fn handler(&mut self, config: &config::Handler) -> Result<Arc<Handler>, SocketError> {
         if let Some((_, handler)) = self.handlers.iter().find(|(known, _)| known == config) {
             return Ok(Arc::clone(handler));
         }
-        let handler = Arc::new(self.sockets.handler(config, self.checked.settings())?);
+        let handler = Arc::new(self.kept.sockets.handler(config, self.checked.settings())?);
         self.handlers.push((config.clone(), Arc::clone(&handler)));
         self.receive(&handler, &config.recv_ident);
         Ok(handler)
@@ -179,6 +206,14 @@ impl Builder<'_> {
                 senders,
             }),
         }
+    }
+}
+
+fn fallback(target: &config::Target) -> Fallback {
+    match target {
+        config::Target::Dir(dir) => Fallback::Directory(Arc::new(directory(dir))),
+        config::Target::Redirect(config) => Fallback::Redirect(Arc::new(redirect(config))),
+        config::Target::Proxy(_) | config::Target::Handler(_) => unreachable!("checked"),
     }
 }
 

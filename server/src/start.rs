@@ -21,9 +21,10 @@ use crate::log::{self, Writer};
 use crate::metrics;
 use crate::pidfile::PidFile;
 use crate::privilege::{Privilege, may_write};
-use crate::site::Site;
+use crate::site::{Kept, Site};
 use crate::statistics::{Collector, Ledger, Places};
 use crate::target::handler::Sockets;
+use crate::target::proxy::{Proxies, System};
 use crate::worker;
 
 /// How many file descriptors are not for connections.
@@ -54,13 +55,15 @@ pub(crate) struct Plan {
     privilege: Option<Privilege>,
     /// How many.
     workers: usize,
+    /// How names are resolved, which can't be read in a chroot.
+    system: System,
 }
 
 /// A server with everything open, before its first request.
 pub(crate) struct Started {
     pub(crate) command: Command,
     pub(crate) checked: Checked,
-    pub(crate) sockets: Sockets,
+    pub(crate) kept: Kept,
     pub(crate) control: Port,
     pub(crate) workers: Vec<worker::Thread>,
     pub(crate) collector: Collector,
@@ -150,7 +153,7 @@ pub(crate) fn plan(mut command: Command) -> Result<Plan, StartError> {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         workers => workers,
     };
-    Ok(Plan { command, loaded, privilege, workers })
+    Ok(Plan { command, loaded, privilege, workers, system: System::read() })
 }
 
 impl Plan {
@@ -165,7 +168,7 @@ impl Plan {
 /// # Errors
 /// Whatever can't be opened.
 pub(crate) fn start(plan: Plan, foreground: bool) -> Result<Started, StartError> {
-    let Plan { command, loaded: Loaded { checked, mut notes, places }, privilege, workers } = plan;
+    let Plan { command, loaded: Loaded { checked, mut notes, places }, privilege, workers, system } = plan;
     let server = checked.server(&command.uuid).expect("load found it");
     enter(server, privilege.as_ref())?;
     let pid_file = PidFile::create(&inside_chroot(&server.pid_file))?;
@@ -173,9 +176,9 @@ pub(crate) fn start(plan: Plan, foreground: bool) -> Result<Started, StartError>
     let address = server.address();
     let listeners = listen::bind(address, workers).map_err(|error| StartError::Listen(address, error))?;
     let metrics = metrics::bind(None, checked.settings().metrics)?;
-    let mut sockets = Sockets::new(checked.settings())?;
-    let site = Arc::new(Site::build(&checked, server, places, &mut sockets)?);
-    let control = Port::bind(&sockets, checked.control_port(server), Duration::ZERO)?;
+    let mut kept = Kept { sockets: Sockets::new(checked.settings())?, proxies: Proxies::new(system) };
+    let site = Arc::new(Site::build(&checked, server, places, &mut kept)?);
+    let control = Port::bind(&kept.sockets, checked.control_port(server), Duration::ZERO)?;
     if let Some(privilege) = &privilege {
         notes.extend(give_up(privilege, &checked, server, &command)?);
     }
@@ -185,12 +188,12 @@ pub(crate) fn start(plan: Plan, foreground: bool) -> Result<Started, StartError>
     notes.iter().for_each(|note| tracing::warn!("{note}"));
     let (first_id, descriptors) = (random_id()?, raise_descriptors());
     let options = worker::Options { first_id, access_log: !site.settings.no_access_log, foreground, descriptors };
-    let workers = start_workers(&site, listeners, &options, &mut sockets, &log)?;
+    let workers = start_workers(&site, listeners, &options, &mut kept.sockets, &log)?;
     let ledger = Ledger::start(command.database.clone(), command.uuid.clone(), &site.places)?;
-    let collector = Collector::new(&workers, ledger, &site.places, sockets.queues());
+    let collector = Collector::new(&workers, ledger, &site.places, kept.sockets.queues());
     let (label, count) = (server.label(), workers.len());
     tracing::info!("{label} listens on {address} with {count} workers, process {}", std::process::id());
-    Ok(Started { command, checked, sockets, control, workers, collector, metrics, log, pid_file })
+    Ok(Started { command, checked, kept, control, workers, collector, metrics, log, pid_file })
 }
 
 fn enter(server: &Server, privilege: Option<&Privilege>) -> Result<(), StartError> {

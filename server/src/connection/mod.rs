@@ -14,6 +14,7 @@ mod ending;
 mod extension;
 mod fields;
 mod files;
+mod forward;
 mod head;
 mod host;
 mod line;
@@ -43,10 +44,12 @@ use mongrel2::route::Found;
 use tokio::net::TcpStream;
 
 pub(crate) use answer::{Answer, Persistence, error_page};
+pub(crate) use chunked::{ChunkError, Decoder, Step};
 pub(crate) use head::{Parsed, parse as parse_head};
 pub(crate) use line::Line;
 pub(crate) use message::encode;
 pub(crate) use serving::Serving;
+pub(crate) use token::{decimal, elements, has_token};
 pub(crate) use vitals::{Identity, Kind, Observed, Phase, Vitals};
 
 use self::ask::Route;
@@ -102,6 +105,8 @@ enum After {
     /// Something is [`Open`].
     Wait,
     Close,
+    /// The connection is cut, so that a part of an answer can't be taken for the whole.
+    Abort,
 }
 
 impl Drop for Connection {
@@ -171,6 +176,11 @@ impl Connection {
         loop {
             match after {
                 After::Wait => return After::Wait,
+                After::Abort => {
+                    self.unregister();
+                    self.stream.abort();
+                    return After::Close;
+                }
                 After::KeepAlive if !self.worker.is_draining() => {
                     if !self.stream.has_bytes() {
                         return After::KeepAlive;
@@ -259,6 +269,12 @@ impl Connection {
             self.stream.read_body(request, site.settings.content_length).await?;
             return Ok(self.ask(request, &route).await);
         }
+        if let Found::Rule(rule) = found
+            && let Target::Proxy(proxy) = &rule.value.target
+        {
+            let rest = rule.path().rest(request.path());
+            return Box::pin(self.forward(request, aim, proxy, rest)).await.map(Some);
+        }
         self.stream.read_body(request, site.settings.content_length).await?;
         Ok(Some(self.answer_itself(request, aim).await))
     }
@@ -284,7 +300,7 @@ impl Connection {
                 Target::Directory(directory) => {
                     self.file(request, site, directory, rule.path().rest(request.path())).await
                 }
-                Target::Proxy | Target::Handler(_) => self.error(request, 501).await,
+                Target::Proxy(_) | Target::Handler(_) => unreachable!("they have been asked"),
             },
         }
     }

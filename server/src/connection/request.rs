@@ -106,7 +106,7 @@ impl Request {
     }
 
     /// Names and values as they came.
-    pub(crate) fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
         self.head.headers.iter().map(|(name, value)| (name.of(&self.bytes), value.of(&self.bytes)))
     }
 

@@ -293,6 +293,59 @@ impl Stream {
         all.map_or(result, Ok)
     }
 
+    /// Reads more into a buffer, if something comes.
+    pub(super) fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut Vec<u8>) -> Poll<Result<(), Refusal>> {
+        buffer.reserve(PIECE.min(buffer.len().max(4096)));
+        let before = buffer.len();
+        loop {
+            match self.read_now(buffer) {
+                Ok(true) => {
+                    self.vitals.moved_in(Phase::Reading, buffer.len() - before);
+                    return Poll::Ready(Ok(()));
+                }
+                Ok(false) => {
+                    self.vitals.enter(Phase::Reading);
+                    ready!(self.socket.poll_read_ready(context)).map_err(|_| Refusal::Gone)?;
+                }
+                Err(_) => return Poll::Ready(Err(Refusal::Gone)),
+            }
+        }
+    }
+
+    /// Writes what the client takes; gives how much that is.
+    pub(super) fn poll_write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        loop {
+            match self.socket.try_write(bytes) {
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Ok(written) => {
+                    self.vitals.wrote(written);
+                    self.vitals.moved_in(Phase::Writing, written);
+                    return Poll::Ready(Ok(written));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.vitals.enter(Phase::Writing);
+                    ready!(self.socket.poll_write_ready(context))?;
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    /// Sends an interim answer that only tells whether the client is still there; gives whether it could be sent.
+    pub(super) fn probe(&mut self) -> bool {
+        self.probed || {
+            self.probed = true;
+            self.socket.try_write(b"HTTP/1.1 100 Continue\r\n\r\n").is_ok()
+        }
+    }
+
+    /// Whether the connection is broken, as it is when one that has left was sent something.
+    pub(super) fn is_broken(&self) -> bool {
+        let mut polled = [PollFd::new(&self.socket, PollFlags::empty())];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        rustix::event::poll(&mut polled, Some(&now)).is_ok_and(|ready| ready > 0)
+    }
+
     /// Waits until the client has left while it waits for its answer.
     ///
     /// Nothing is read: the next request stays where it is.  A client that has closed its sending half may
@@ -389,6 +442,12 @@ impl Stream {
             bytes = &bytes[written..];
         }
         Ok(())
+    }
+
+    /// Has the kernel reset the connection when it is dropped.
+    pub(super) fn abort(&self) {
+        // Without it the client can't tell an answer without a length from a part of it.
+        let _ = socket2::SockRef::from(&self.socket).set_linger(Some(Duration::ZERO));
     }
 
     /// Lingers if the client has sent more than was read.

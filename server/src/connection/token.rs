@@ -20,17 +20,17 @@ pub(super) fn is_token(text: &[u8]) -> bool {
 }
 
 /// Whether a comma-separated list has an element, in any case.
-pub(super) fn has_token(list: &[u8], token: &[u8]) -> bool {
+pub(crate) fn has_token(list: &[u8], token: &[u8]) -> bool {
     elements(list).any(|element| element.eq_ignore_ascii_case(token))
 }
 
 /// The elements of a comma-separated list (RFC 9110, section 5.6.1), empty ones included.
-pub(super) fn elements(list: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+pub(crate) fn elements(list: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     list.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
 }
 
 /// Plain digits only (RFC 9110, section 8.6), and a number that fits 63 bits.
-pub(super) fn decimal(text: &[u8]) -> Option<u64> {
+pub(crate) fn decimal(text: &[u8]) -> Option<u64> {
     if text.is_empty() || text.len() > 19 || !text.iter().all(u8::is_ascii_digit) {
         return None;
     }

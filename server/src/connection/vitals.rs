@@ -30,6 +30,8 @@ pub(crate) enum Phase {
     Waiting,
     /// Room for more of an answer.
     Writing,
+    /// An upstream, which has its own limits.
+    Forwarding,
 }
 
 /// What a connection speaks.
@@ -49,6 +51,7 @@ impl Phase {
             Self::Reading => "reading",
             Self::Waiting => "waiting",
             Self::Writing => "writing",
+            Self::Forwarding => "forwarding",
         }
     }
 }
@@ -258,6 +261,13 @@ impl Vitals {
         self.bytes.set(self.bytes.get() + bytes as u64);
     }
 
+    /// Notes that bytes have moved, if the connection has waited for that in this phase.
+    pub(crate) fn moved_in(&self, phase: Phase, bytes: usize) {
+        if self.phase.get() == phase {
+            self.moved(bytes);
+        }
+    }
+
     /// Notes when the bytes moved that nobody has noted yet.
     fn note(&self, now: Moment) {
         let read = self.read.note(now);
@@ -295,6 +305,7 @@ impl Vitals {
         self.note(now);
         let silent = exceeds(now.since(self.moved.get()), settings.min_ping);
         let (slow, other) = match phase {
+            Phase::Forwarding => return None,
             Phase::Idle | Phase::Waiting => return silent.then_some(phase),
             Phase::Reading => (self.reads_slowly(now, settings), settings.min_write_rate),
             Phase::Writing => (self.writes_slowly(now, settings), settings.min_read_rate),

@@ -67,7 +67,7 @@ impl Running {
         let main = if self.is_stopping { "stopping" } else { "serving" };
         let mut all = vec![Task::main(main), Task::control(self.control.spec().unwrap_or_default())];
         all.extend(workers);
-        all.extend(self.sockets.addresses().into_iter().map(|(spec, waiting)| Task::handler(spec, waiting)));
+        all.extend(self.kept.sockets.addresses().into_iter().map(|(spec, waiting)| Task::handler(spec, waiting)));
         Table { note: late(&answers), ..tasks(&all) }
     }
 

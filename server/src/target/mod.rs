@@ -2,7 +2,7 @@
 
 pub(crate) mod directory;
 pub(crate) mod handler;
-mod proxy;
+pub(crate) mod proxy;
 pub(crate) mod redirect;
 
 use std::sync::Arc;
@@ -16,6 +16,6 @@ pub(crate) enum Target {
     Handler(Arc<handler::Handler>),
     /// Another address.
     Redirect(Arc<redirect::Redirect>),
-    /// An HTTP upstream.  Not served yet: the answer is 501.
-    Proxy,
+    /// HTTP servers elsewhere.
+    Proxy(Arc<proxy::Proxy>),
 }

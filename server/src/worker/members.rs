@@ -104,6 +104,7 @@ impl Worker {
         loop {
             tokio::time::sleep(self.site().settings.tick_timer).await;
             let (now, site) = (Instant::now(), self.site());
+            self.pool.sweep(now);
             for (_, member) in self.members.borrow().iter() {
                 if let Some(phase) = member.vitals.fatal(now, &site.settings) {
                     if phase != Phase::Idle {

@@ -29,6 +29,7 @@ use crate::site::Site;
 use crate::statistics::{Counts, Exchange, Places, Tally};
 use crate::target::directory::cache::Cache;
 use crate::target::handler::{Inlet, SentFile, Socket};
+use crate::target::proxy::Pool;
 
 use self::members::Member;
 use self::thread::Seed;
@@ -124,6 +125,8 @@ pub(crate) struct Worker {
     access: Option<AccessLog>,
     buffers: RefCell<Vec<Vec<u8>>>,
     files: Cache,
+    /// Connections to upstreams that rest.
+    pool: Pool,
     date: RefCell<(u64, Rc<str>)>,
 }
 
@@ -146,6 +149,7 @@ impl Worker {
             access: seed.access,
             buffers: RefCell::default(),
             files: Cache::default(),
+            pool: Pool::default(),
             date: RefCell::new((0, "".into())),
         }
     }
@@ -159,6 +163,7 @@ impl Worker {
                 Mail::Serve(site, done) => {
                     self.reload_lines(&site);
                     self.reload_places(&site.places);
+                    self.pool.keep(|number| site.has_upstream(number));
                     *self.site.borrow_mut() = site;
                     self.files.clear();
                     // Nobody listens any more if the reload was given up.
@@ -204,6 +209,11 @@ impl Worker {
     /// The small files that are kept in memory.
     pub(crate) fn files(&self) -> &Cache {
         &self.files
+    }
+
+    /// The connections to upstreams that rest.
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
     }
 
     /// Waits until the server ends.

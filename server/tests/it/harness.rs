@@ -266,7 +266,7 @@ impl Client {
         Self::new(socket.into())
     }
 
-    fn new(stream: TcpStream) -> Self {
+    pub(crate) fn new(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(wait::DEADLINE)).unwrap();
         stream.set_nodelay(true).unwrap();
         Self { stream, bytes: Vec::new() }
@@ -309,6 +309,16 @@ impl Client {
     /// Closes the sending half.
     pub(crate) fn finish(&mut self) {
         self.stream.shutdown(std::net::Shutdown::Write).unwrap();
+    }
+
+    /// Reads a head, up to the empty line behind it.
+    pub(crate) fn head(&mut self) -> String {
+        loop {
+            if let Some(at) = self.bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+                return String::from_utf8(self.bytes.drain(..at + 4).collect()).unwrap();
+            }
+            assert!(self.more(), "closed after {:?}", self.bytes.escape_ascii().to_string());
+        }
     }
 
     /// Reads one answer; its length must be told by Content-Length or by its status.

@@ -12,6 +12,7 @@ mod http;
 mod limits;
 mod logs;
 mod metrics;
+mod proxy;
 mod recorded;
 mod redirects;
 mod reload;

@@ -1,0 +1,178 @@
+//! Requests that an upstream answers: the client's goes out and the answer comes back, both while they come.
+//!
+//! Here is who is asked, what is tried again, and what the client is told if nobody answers.  `exchange` carries out one
+//! try, of which `upward` is the request's half and `downward` the answer's; `tunnel` is what follows a 101.
+
+mod downward;
+mod exchange;
+mod tunnel;
+mod upward;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use self::exchange::{End, Exchange, Fault, Terms};
+use self::upward::Upward;
+use super::fields::Framing;
+use super::request::{Manner, Refusal, Request};
+use super::token::has_token;
+use super::vitals::{Kind, Phase};
+use super::{After, Aim, Connection, Outcome};
+use crate::target::proxy::{Asked, Expected, Fallback, Hop, Link, Proxy, Tried, render_request};
+
+/// A request that an upstream is to answer.
+#[derive(Clone, Copy)]
+struct Errand<'a> {
+    request: &'a Request,
+    aim: &'a Aim<'a>,
+    proxy: &'a Proxy,
+    /// The path behind the route's prefix.
+    rest: &'a [u8],
+}
+
+impl Connection {
+    /// Has a request answered by an upstream; `rest` is the path behind the route's prefix.
+    pub(super) async fn forward(
+        &mut self,
+        request: &Request,
+        aim: &Aim<'_>,
+        proxy: &Arc<Proxy>,
+        rest: &[u8],
+    ) -> Result<Outcome, Refusal> {
+        let errand = Errand { request, aim, proxy, rest };
+        self.stream.vitals().enter(Phase::Forwarding);
+        let mut up = Upward::new(request, self.stream.take_rest(), Instant::now());
+        let outcome = self.run(&errand, &mut up).await;
+        if up.is_done() {
+            self.stream.put_back(up.into_rest());
+        }
+        outcome
+    }
+
+    async fn run(&mut self, errand: &Errand<'_>, up: &mut Upward) -> Result<Outcome, Refusal> {
+        let (mut tried, mut fresh) = (Tried::new(), false);
+        loop {
+            let link = match errand.proxy.reach(self.worker.pool(), &mut tried, fresh).await {
+                Ok(link) => link,
+                Err(why) => {
+                    tracing::info!("cannot forward a request of {}: {why}", self.peer());
+                    return Ok(self.unanswered(errand, up, why.status()).await);
+                }
+            };
+            let was_used = link.is_used;
+            let upstream = Arc::clone(link.upstream());
+            self.start(errand, up);
+            let mut exchange = Exchange::new(self.terms(errand), link, up);
+            let end = exchange.run(&mut self.stream).await;
+            let Exchange { link, down, .. } = exchange;
+            if down.has_begun() {
+                upstream.answered();
+            }
+            match end {
+                End::Complete if down.is_clean() && up.is_done() => {
+                    self.let_rest(link, errand);
+                    return Ok(down.outcome());
+                }
+                End::Complete => return Ok(down.outcome()),
+                End::Switched => return Ok(self.switched(errand, down.into_rest(), &link).await),
+                End::Gone => return Ok(Outcome { after: After::Close, ..down.outcome() }),
+                End::Refused(refusal) => return Err(refusal),
+                End::Cut(why) => {
+                    tracing::warn!("an answer of the upstream {upstream} was cut short: {why}");
+                    return Ok(Outcome { after: After::Abort, ..down.outcome() });
+                }
+                // It has closed the connection while it rested, which is no failure.
+                End::Fault(fault) if was_used && may_repeat(errand, &fault) => fresh = true,
+                End::Fault(fault) => {
+                    errand.proxy.failed(&upstream, &fault);
+                    tried.push(upstream.number);
+                    if !may_repeat(errand, &fault) || !errand.proxy.has_others(&tried) {
+                        return Ok(self.unanswered(errand, up, fault.status()).await);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Keeps an upstream's connection for the next request, unless a reload has removed the upstream meanwhile.
+    fn let_rest(&self, link: Link, errand: &Errand<'_>) {
+        let site = self.worker.site();
+        if std::ptr::eq(&*site, errand.aim.site) || site.has_upstream(link.upstream().number) {
+            self.worker.pool().put(link, site.settings.proxy_idle);
+        }
+    }
+
+    /// Renders the head for the upstream.
+    fn start(&self, errand: &Errand<'_>, up: &mut Upward) {
+        let Errand { request, aim, proxy, .. } = errand;
+        let asked = Asked {
+            method: request.method(),
+            path: request.path(),
+            query: request.query(),
+            minor: request.head.minor,
+            is_chunked: request.head.framing == Framing::Chunked,
+        };
+        let hop = Hop {
+            peer: self.peer().ip(),
+            scheme: "http",
+            host: proxy.host.as_deref(),
+            trusts_client: aim.site.settings.no_clobber_xff,
+            upgrades: upgrades(request),
+            expects_continue: up.is_held(),
+            cookies: None,
+        };
+        up.start(|out| render_request(out, &asked, request.headers(), &hop));
+    }
+
+    fn terms(&self, errand: &Errand<'_>) -> Terms {
+        let Errand { request, proxy, .. } = errand;
+        Terms {
+            expected: Expected { to_head: request.is_head(), upgrades: upgrades(request) },
+            manner: request.manner(),
+            date: self.worker.date().1,
+            lines: String::new(),
+            own_cookie: String::new(),
+            first_byte: proxy.first_byte_timeout,
+            idle: proxy.idle_timeout,
+        }
+    }
+
+    /// Answers in the place of upstreams.
+    async fn unanswered(&mut self, errand: &Errand<'_>, up: &Upward, status: u16) -> Outcome {
+        let Errand { request, aim, proxy, rest } = errand;
+        let is_plain = matches!(request.method(), b"GET" | b"HEAD") && request.head.framing == Framing::Length(0);
+        match &proxy.fallback {
+            Some(Fallback::Directory(directory)) if is_plain => self.file(request, aim.site, directory, rest).await,
+            Some(Fallback::Redirect(redirect)) if is_plain => self.redirect(request, aim.host, redirect).await,
+            _ => {
+                // What is left of a body must not be taken for a request.
+                let manner = request.manner();
+                let manner = Manner { keep_alive: manner.keep_alive && up.is_done(), ..manner };
+                self.error_of(manner, status, aim.host).await
+            }
+        }
+    }
+
+    /// Passes on what both sides say, until they have nothing more to say.
+    async fn switched(&mut self, errand: &Errand<'_>, first: Vec<u8>, link: &Link) -> Outcome {
+        if errand.request.header("upgrade").is_some_and(|list| has_token(list, b"websocket")) {
+            self.stream.vitals().kind.set(Kind::WebSocket);
+        }
+        let bytes = tunnel::run(&mut self.stream, link, first).await;
+        Outcome::new(101, bytes, false)
+    }
+}
+
+/// Whether the client asks for another protocol; with a body it can't (RFC 9110, section 7.8, would have it wait).
+fn upgrades(request: &Request) -> bool {
+    request.head.minor == 1
+        && request.head.framing == Framing::Length(0)
+        && request.header("upgrade").is_some()
+        && request.header("connection").is_some_and(|list| has_token(list, b"upgrade"))
+}
+
+/// Whether a request may be sent again (RFC 9110, section 9.2.2): nothing has come of it, and twice is as good as once.
+fn may_repeat(errand: &Errand<'_>, fault: &Fault) -> bool {
+    let idempotent = matches!(errand.request.method(), b"GET" | b"HEAD" | b"OPTIONS" | b"PUT" | b"DELETE");
+    idempotent && errand.request.head.framing == Framing::Length(0) && matches!(fault, Fault::Closed | Fault::Broken(_))
+}

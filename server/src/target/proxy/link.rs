@@ -1,0 +1,115 @@
+//! A connection to an upstream: its socket, polled.
+
+use std::cell::Cell;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+
+use super::upstream::{Load, Upstream};
+
+/// A connection that a request uses.
+#[derive(Debug)]
+pub(crate) struct Link {
+    socket: TcpStream,
+    load: Load,
+    /// Whether it has had a request before this one.
+    pub(crate) is_used: bool,
+    /// How many bytes have moved for this request.
+    moved: Cell<u64>,
+}
+
+impl Link {
+    /// Connects.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub(crate) async fn connect(address: SocketAddr, upstream: &Arc<Upstream>) -> io::Result<Self> {
+        let socket = TcpStream::connect(address).await?;
+        // It only costs speed if this fails.
+        let _ = socket.set_nodelay(true);
+        Ok(Self { socket, load: upstream.take_on(), is_used: false, moved: Cell::new(0) })
+    }
+
+    /// Goes on with a connection that has rested; `None` if the upstream has closed it, or has sent something that
+    /// nobody asked for.
+    pub(crate) fn resume(socket: TcpStream, upstream: &Arc<Upstream>) -> Option<Self> {
+        is_quiet(&socket).then(|| Self { socket, load: upstream.take_on(), is_used: true, moved: Cell::new(0) })
+    }
+
+    pub(crate) fn upstream(&self) -> &Arc<Upstream> {
+        self.load.upstream()
+    }
+
+    /// How many bytes have moved for this request, in both directions.
+    pub(crate) fn moved(&self) -> u64 {
+        self.moved.get()
+    }
+
+    fn count(&self, bytes: &io::Result<usize>) {
+        self.moved.set(self.moved.get() + bytes.as_ref().map_or(0, |bytes| *bytes as u64));
+    }
+
+    /// Gives the socket back, to rest.
+    pub(crate) fn into_socket(self) -> TcpStream {
+        self.socket
+    }
+
+    /// Reads what is there behind the bytes of `buffer`; 0 is the end.
+    ///
+    /// A read that leaves room has taken everything that was there, so that the read that would find nothing is saved.
+    pub(crate) fn poll_read(&self, context: &mut Context<'_>, buffer: &mut Vec<u8>) -> Poll<io::Result<usize>> {
+        loop {
+            let mut all = None;
+            let room = buffer.capacity() - buffer.len();
+            let read = || match rustix::io::read(&self.socket, rustix::buffer::spare_capacity(buffer))? {
+                size if size > 0 && size < room => {
+                    all = Some(size);
+                    Err(io::ErrorKind::WouldBlock.into())
+                }
+                size => Ok(size),
+            };
+            let result = self.socket.try_io(Interest::READABLE, read);
+            match all.map_or(result, Ok) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.socket.poll_read_ready(context))?;
+                }
+                result => {
+                    self.count(&result);
+                    return Poll::Ready(result);
+                }
+            }
+        }
+    }
+
+    /// Writes what the upstream takes.
+    pub(crate) fn poll_write(&self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        loop {
+            match self.socket.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.socket.poll_write_ready(context))?;
+                }
+                result => {
+                    self.count(&result);
+                    return Poll::Ready(result);
+                }
+            }
+        }
+    }
+
+    /// Says that nothing more will come.
+    pub(crate) fn finish(&self) {
+        // It may be gone.
+        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Write);
+    }
+}
+
+/// Whether a resting connection is still there, and silent.
+pub(super) fn is_quiet(socket: &TcpStream) -> bool {
+    // Tokio need not have heard of it yet.
+    let peeked = rustix::net::recv(socket, &mut [0], rustix::net::RecvFlags::PEEK | rustix::net::RecvFlags::DONTWAIT);
+    matches!(peeked, Err(rustix::io::Errno::WOULDBLOCK))
+}
