@@ -20,10 +20,9 @@ use crate::listen;
 use crate::log;
 use crate::metrics;
 use crate::signal::{Event, Signals};
-use crate::site::Site;
+use crate::site::{Kept, Site};
 use crate::start::{Command, Loaded, Plan, Started, log_paths, start};
 use crate::statistics::{Places, Statistics};
-use crate::target::handler::Sockets;
 use crate::worker::{Mail, Thread};
 
 /// How long libzmq may take to let go of an address that the control port had before.
@@ -40,7 +39,7 @@ pub(crate) fn run(plan: Plan, caller: &mut Caller) -> Result<(), StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let mut signals = runtime.block_on(async { Signals::listen() })?;
     let started = start(plan, caller.is_terminal())?;
-    let Started { command, checked, sockets, control, workers, collector, metrics, log, pid_file } = started;
+    let Started { command, checked, kept, control, workers, collector, metrics, log, pid_file } = started;
     let about = About { generation: collector.generation(), started: collector.started(), workers: workers.len() };
     let control = runtime.block_on(async { Control::new(control) })?;
     let statistics = runtime.block_on(async { Statistics::begin(collector, metrics) });
@@ -48,17 +47,16 @@ pub(crate) fn run(plan: Plan, caller: &mut Caller) -> Result<(), StartError> {
         log.detach();
     }
     caller.serving()?;
-    let mut running =
-        Running { command, checked, sockets, control, workers, statistics, log, about, is_stopping: false };
+    let mut running = Running { command, checked, kept, control, workers, statistics, log, about, is_stopping: false };
     runtime.block_on(running.serve_all(&mut signals));
     // Nobody who still looks at the metrics may keep a worker from its end.
     drop(signals);
     drop(runtime);
-    let Running { sockets, control, workers, log, .. } = running;
+    let Running { kept, control, workers, log, .. } = running;
     drop(control);
     workers.into_iter().for_each(Thread::join);
     // Waits for the last messages to handlers.
-    drop(sockets);
+    drop(kept);
     tracing::info!("stopped");
     log.finish();
     drop(pid_file);
@@ -68,7 +66,7 @@ pub(crate) fn run(plan: Plan, caller: &mut Caller) -> Result<(), StartError> {
 struct Running {
     command: Command,
     checked: Checked,
-    sockets: Sockets,
+    kept: Kept,
     control: Control,
     workers: Vec<Thread>,
     statistics: Statistics,
@@ -133,11 +131,12 @@ impl Running {
         }
     }
 
-    /// Waits for the next wish; nothing is lost if this is dropped.
+    /// Waits for the next wish, and ends the sessions of proxies meanwhile whose time is up; nothing is lost if this is dropped.
     async fn wish(&mut self, signals: &mut Signals) -> Wish {
         tokio::select! {
             event = signals.next() => Wish::Event(event),
             request = self.control.request() => Wish::Request(request),
+            never = self.kept.proxies.sweep() => match never {},
         }
     }
 
@@ -174,34 +173,35 @@ impl Running {
     async fn replace(&mut self) -> Result<i64, StartError> {
         let Loaded { checked, notes, places } = self.command.load(Some(Path::new(".")))?;
         let server = checked.server(&self.command.uuid).expect("load found it").clone();
-        let built = self.build(&checked, &server, places).inspect_err(|_| self.sockets.drop_fresh());
+        let built = self.build(&checked, &server, places).inspect_err(|_| self.kept.sockets.drop_fresh());
         let Next { site, listeners, metrics } = built?;
         notes.iter().for_each(|note| tracing::warn!("{note}"));
         self.warn_of_restart(&checked, &server);
         self.reopen(&server);
         log::set_level(server.error_log_level);
-        for (socket, worker) in self.sockets.take_fresh().into_iter().zip(self.workers.iter().cycle()) {
+        for (socket, worker) in self.kept.sockets.take_fresh().into_iter().zip(self.workers.iter().cycle()) {
             worker.post(Mail::Socket(Box::new(socket))).await;
         }
         site.activate();
         self.swap(&site).await;
+        self.kept.proxies.keep(&site);
         for (worker, listener) in self.workers.iter().zip(listeners) {
             worker.post(Mail::Listen(listener)).await;
         }
-        self.statistics.serve(&site.places, self.sockets.queues(), metrics).await;
+        self.statistics.serve(&site.places, self.kept.sockets.queues(), metrics).await;
         self.checked = checked;
         Ok(site.places.generation)
     }
 
     /// Everything that can fail.
     fn build(&mut self, checked: &Checked, server: &Server, places: Places) -> Result<Next, StartError> {
-        let site = Arc::new(Site::build(checked, server, places, &mut self.sockets)?);
+        let site = Arc::new(Site::build(checked, server, places, &mut self.kept)?);
         let listeners = self.listeners(server)?;
         let metrics = self.statistics.bind(checked.settings().metrics)?;
         let spec = checked.control_port(server);
         // One that has been closed stays so.
         if self.control.spec().is_some_and(|old| old != spec) {
-            self.control.prepare(Port::bind(&self.sockets, spec, REBIND)?)?;
+            self.control.prepare(Port::bind(&self.kept.sockets, spec, REBIND)?)?;
         }
         Ok(Next { site, listeners, metrics })
     }

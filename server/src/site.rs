@@ -1,7 +1,7 @@
 //! What is served: hosts, routes and targets, built whole from a checked configuration.
 //!
-//! A site is never changed.  A reload builds the next one beside it, takes over the handler sockets that
-//! stay, and swaps; if anything fails on the way, the old one has never been touched.
+//! A site is never changed.  A reload builds the next one beside it, takes over the handler sockets and the sessions
+//! of proxies that stay, and swaps; if anything fails on the way, the old one has never been touched.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use crate::statistics::{Place, Places};
 use crate::target::Target;
 use crate::target::directory::Directory;
 use crate::target::handler::{Dispatch, Handler, Inlet, SocketError, Sockets};
+use crate::target::proxy::{Proxies, Proxy, Routed};
 use crate::target::redirect::Redirect;
 
 /// Everything that requests are answered from.
@@ -28,7 +29,20 @@ pub(crate) struct Site {
     default_host: Arc<Host>,
     mimetypes: HashMap<String, String>,
     handlers: Vec<Arc<Handler>>,
+    proxies: Vec<Routed>,
     inlets: Vec<Receiver>,
+}
+
+/// What a site hands on to the next.
+pub(crate) struct Kept {
+    pub(crate) sockets: Sockets,
+    pub(crate) proxies: Proxies,
+}
+
+impl Kept {
+    pub(crate) fn new(settings: &Settings) -> Result<Self, zmq::Error> {
+        Ok(Self { sockets: Sockets::new(settings)?, proxies: Proxies::default() })
+    }
 }
 
 /// A virtual host.
@@ -67,10 +81,11 @@ impl Site {
         checked: &Checked,
         server: &config::Server,
         places: Places,
-        sockets: &mut Sockets,
+        kept: &mut Kept,
     ) -> Result<Self, SocketError> {
         let places = Arc::new(places);
-        let mut builder = Builder { checked, places: &places, sockets, handlers: Vec::new(), inlets: Vec::new() };
+        let (handlers, proxies, inlets) = (Vec::new(), Vec::new(), Vec::new());
+        let mut builder = Builder { checked, places: &places, kept, handlers, proxies, inlets };
         let mut hosts = Vec::new();
         for (h, host) in server.hosts.iter().enumerate() {
             hosts.push((host, Arc::new(builder.host(h, host)?)));
@@ -86,6 +101,7 @@ impl Site {
             hosts: Hosts::new(hosts.iter().flat_map(patterns)),
             mimetypes: checked.config().mimetypes.clone().into_iter().collect(),
             handlers: builder.handlers.into_iter().map(|(_, handler)| handler).collect(),
+            proxies: builder.proxies,
             inlets: builder.inlets,
             places,
         })
@@ -108,6 +124,11 @@ impl Site {
         &self.default_host
     }
 
+    /// The proxies, each with the path of the first route that leads to it.
+    pub(crate) fn proxies(&self) -> &[Routed] {
+        &self.proxies
+    }
+
     /// What a handler is in this site: itself, or the one that has its name at other addresses.
     pub(crate) fn successor(&self, handler: &Arc<Handler>) -> Option<Arc<Handler>> {
         let same = self.handlers.iter().find(|other| other.is_same(handler));
@@ -123,8 +144,9 @@ impl Site {
 struct Builder<'a> {
     checked: &'a Checked,
     places: &'a Arc<Places>,
-    sockets: &'a mut Sockets,
+    kept: &'a mut Kept,
     handlers: Vec<(config::Handler, Arc<Handler>)>,
+    proxies: Vec<Routed>,
     inlets: Vec<Receiver>,
 }
 
@@ -133,7 +155,7 @@ impl Builder<'_> {
         let mut rules = Vec::new();
         for (r, route) in host.routes.iter().enumerate() {
             let place = self.places.route(h, r);
-            rules.push((route.parsed_path(), Destination { target: self.target(&route.target)?, place }));
+            rules.push((route.parsed_path(), Destination { target: self.target(route)?, place }));
         }
         let mimetypes = &self.checked.config().mimetypes;
         Ok(Host {
@@ -146,10 +168,10 @@ impl Builder<'_> {
         })
     }
 
-    fn target(&mut self, target: &config::Target) -> Result<Target, SocketError> {
-        match target {
+    fn target(&mut self, route: &config::Route) -> Result<Target, SocketError> {
+        match &route.target {
             config::Target::Dir(dir) => Ok(Target::Directory(Arc::new(directory(dir)))),
-            config::Target::Proxy(_) => Ok(Target::Proxy),
+            config::Target::Proxy(proxy) => Ok(Target::Proxy(self.proxy(&route.path, proxy))),
             config::Target::Handler(handler) => Ok(Target::Handler(self.handler(handler)?)),
             config::Target::Redirect(config) => Ok(Target::Redirect(Arc::new(redirect(config)))),
         }
@@ -159,10 +181,20 @@ impl Builder<'_> {
         if let Some((_, handler)) = self.handlers.iter().find(|(known, _)| known == config) {
             return Ok(Arc::clone(handler));
         }
-        let handler = Arc::new(self.sockets.handler(config, self.checked.settings())?);
+        let handler = Arc::new(self.kept.sockets.handler(config, self.checked.settings())?);
         self.handlers.push((config.clone(), Arc::clone(&handler)));
         self.receive(&handler, &config.recv_ident);
         Ok(handler)
+    }
+
+    fn proxy(&mut self, route: &str, config: &config::Proxy) -> Arc<Proxy> {
+        if let Some(known) = self.proxies.iter().find(|known| known.proxy.config == *config) {
+            return Arc::clone(&known.proxy);
+        }
+        let sessions = self.kept.proxies.sessions_of(config, self.checked.settings(), &self.proxies);
+        let proxy = Arc::new(Proxy { config: config.clone(), sessions });
+        self.proxies.push(Routed { route: route.to_owned(), proxy: Arc::clone(&proxy) });
+        proxy
     }
 
     fn receive(&mut self, handler: &Handler, subscription: &str) {

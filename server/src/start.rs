@@ -21,7 +21,7 @@ use crate::log::{self, Writer};
 use crate::metrics;
 use crate::pidfile::PidFile;
 use crate::privilege::{Privilege, may_write};
-use crate::site::Site;
+use crate::site::{Kept, Site};
 use crate::statistics::{Collector, Ledger, Places};
 use crate::target::handler::Sockets;
 use crate::worker;
@@ -60,7 +60,7 @@ pub(crate) struct Plan {
 pub(crate) struct Started {
     pub(crate) command: Command,
     pub(crate) checked: Checked,
-    pub(crate) sockets: Sockets,
+    pub(crate) kept: Kept,
     pub(crate) control: Port,
     pub(crate) workers: Vec<worker::Thread>,
     pub(crate) collector: Collector,
@@ -173,9 +173,10 @@ pub(crate) fn start(plan: Plan, foreground: bool) -> Result<Started, StartError>
     let address = server.address();
     let listeners = listen::bind(address, workers).map_err(|error| StartError::Listen(address, error))?;
     let metrics = metrics::bind(None, checked.settings().metrics)?;
-    let mut sockets = Sockets::new(checked.settings())?;
-    let site = Arc::new(Site::build(&checked, server, places, &mut sockets)?);
-    let control = Port::bind(&sockets, checked.control_port(server), Duration::ZERO)?;
+    let mut kept = Kept::new(checked.settings())?;
+    let site = Arc::new(Site::build(&checked, server, places, &mut kept)?);
+    kept.proxies.keep(&site);
+    let control = Port::bind(&kept.sockets, checked.control_port(server), Duration::ZERO)?;
     if let Some(privilege) = &privilege {
         notes.extend(give_up(privilege, &checked, server, &command)?);
     }
@@ -185,12 +186,12 @@ pub(crate) fn start(plan: Plan, foreground: bool) -> Result<Started, StartError>
     notes.iter().for_each(|note| tracing::warn!("{note}"));
     let (first_id, descriptors) = (random_id()?, raise_descriptors());
     let options = worker::Options { first_id, access_log: !site.settings.no_access_log, foreground, descriptors };
-    let workers = start_workers(&site, listeners, &options, &mut sockets, &log)?;
+    let workers = start_workers(&site, listeners, &options, &mut kept.sockets, &log)?;
     let ledger = Ledger::start(command.database.clone(), command.uuid.clone(), &site.places)?;
-    let collector = Collector::new(&workers, ledger, &site.places, sockets.queues());
+    let collector = Collector::new(&workers, ledger, &site.places, kept.sockets.queues());
     let (label, count) = (server.label(), workers.len());
     tracing::info!("{label} listens on {address} with {count} workers, process {}", std::process::id());
-    Ok(Started { command, checked, sockets, control, workers, collector, metrics, log, pid_file })
+    Ok(Started { command, checked, kept, control, workers, collector, metrics, log, pid_file })
 }
 
 fn enter(server: &Server, privilege: Option<&Privilege>) -> Result<(), StartError> {

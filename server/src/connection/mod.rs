@@ -284,7 +284,7 @@ impl Connection {
                 Target::Directory(directory) => {
                     self.file(request, site, directory, rule.path().rest(request.path())).await
                 }
-                Target::Proxy | Target::Handler(_) => self.error(request, 501).await,
+                Target::Proxy(_) | Target::Handler(_) => self.error(request, 501).await,
             },
         }
     }

@@ -17,5 +17,5 @@ pub(crate) enum Target {
     /// Another address.
     Redirect(Arc<redirect::Redirect>),
     /// An HTTP upstream.  Not served yet: the answer is 501.
-    Proxy,
+    Proxy(Arc<proxy::Proxy>),
 }
