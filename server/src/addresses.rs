@@ -1,7 +1,7 @@
 //! How many connections each client address has (`limits.connections_per_address`).
 //!
-//! The one thing that workers share and change: it is touched when a connection comes and goes, never by a
-//! request, and only if the limit is set.
+//! Beside pinned sessions the one thing that workers share and change: it is touched when a connection comes and goes,
+//! never by a request, and only if the limit is set.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -131,11 +131,12 @@ impl Running {
         }
     }
 
-    /// Waits for the next wish; nothing is lost if this is dropped.
+    /// Waits for the next wish, and ends the sessions of proxies meanwhile whose time is up; nothing is lost if this is dropped.
     async fn wish(&mut self, signals: &mut Signals) -> Wish {
         tokio::select! {
             event = signals.next() => Wish::Event(event),
             request = self.control.request() => Wish::Request(request),
+            never = self.kept.proxies.sweep() => match never {},
         }
     }
 
@@ -183,6 +184,7 @@ impl Running {
         }
         site.activate();
         self.swap(&site).await;
+        self.kept.proxies.keep(&site);
         for (worker, listener) in self.workers.iter().zip(listeners) {
             worker.post(Mail::Listen(listener)).await;
         }

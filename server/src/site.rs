@@ -1,7 +1,7 @@
 //! What is served: hosts, routes and targets, built whole from a checked configuration.
 //!
-//! A site is never changed.  A reload builds the next one beside it, takes over the handler sockets that
-//! stay, and swaps; if anything fails on the way, the old one has never been touched.
+//! A site is never changed.  A reload builds the next one beside it, takes over the handler sockets and the sessions
+//! of proxies that stay, and swaps; if anything fails on the way, the old one has never been touched.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::statistics::{Place, Places};
 use crate::target::Target;
 use crate::target::directory::Directory;
 use crate::target::handler::{Dispatch, Handler, Inlet, SocketError, Sockets};
-use crate::target::proxy::{Fallback, Proxies, Proxy};
+use crate::target::proxy::{Fallback, Proxies, Proxy, Routed, System};
 use crate::target::redirect::Redirect;
 
 /// Everything that requests are answered from.
@@ -29,14 +29,20 @@ pub(crate) struct Site {
     default_host: Arc<Host>,
     mimetypes: HashMap<String, String>,
     handlers: Vec<Arc<Handler>>,
+    proxies: Vec<Routed>,
     inlets: Vec<Receiver>,
-    proxies: Vec<Arc<Proxy>>,
 }
 
-/// What outlives a site, so that the next one can use it on.
+/// What a site hands on to the next.
 pub(crate) struct Kept {
     pub(crate) sockets: Sockets,
     pub(crate) proxies: Proxies,
+}
+
+impl Kept {
+    pub(crate) fn new(settings: &Settings, system: System) -> Result<Self, zmq::Error> {
+        Ok(Self { sockets: Sockets::new(settings)?, proxies: Proxies::new(system) })
+    }
 }
 
 /// A virtual host.
@@ -79,8 +85,8 @@ impl Site {
     ) -> Result<Self, SocketError> {
         let places = Arc::new(places);
         kept.proxies.ask(&checked.settings().nameservers);
-        let (handlers, inlets, proxies) = (Vec::new(), Vec::new(), Vec::new());
-        let mut builder = Builder { checked, places: &places, kept, handlers, inlets, proxies };
+        let (handlers, proxies, inlets) = (Vec::new(), Vec::new(), Vec::new());
+        let mut builder = Builder { checked, places: &places, kept, handlers, proxies, inlets };
         let mut hosts = Vec::new();
         for (h, host) in server.hosts.iter().enumerate() {
             hosts.push((host, Arc::new(builder.host(h, host)?)));
@@ -96,8 +102,8 @@ impl Site {
             hosts: Hosts::new(hosts.iter().flat_map(patterns)),
             mimetypes: checked.config().mimetypes.clone().into_iter().collect(),
             handlers: builder.handlers.into_iter().map(|(_, handler)| handler).collect(),
+            proxies: builder.proxies,
             inlets: builder.inlets,
-            proxies: builder.proxies.into_iter().map(|(_, proxy)| proxy).collect(),
             places,
         })
     }
@@ -119,6 +125,11 @@ impl Site {
         &self.default_host
     }
 
+    /// The proxies, each with the path of the first route that leads to it.
+    pub(crate) fn proxies(&self) -> &[Routed] {
+        &self.proxies
+    }
+
     /// What a handler is in this site: itself, or the one that has its name at other addresses.
     pub(crate) fn successor(&self, handler: &Arc<Handler>) -> Option<Arc<Handler>> {
         let same = self.handlers.iter().find(|other| other.is_same(handler));
@@ -127,7 +138,7 @@ impl Site {
 
     /// Whether a proxy has the upstream of that number.
     pub(crate) fn has_upstream(&self, number: u64) -> bool {
-        self.proxies.iter().any(|proxy| proxy.numbers().any(|other| other == number))
+        self.proxies.iter().any(|routed| routed.proxy.numbers().any(|other| other == number))
     }
 
     /// The media type of an extension, which starts with its dot.
@@ -141,8 +152,8 @@ struct Builder<'a> {
     places: &'a Arc<Places>,
     kept: &'a mut Kept,
     handlers: Vec<(config::Handler, Arc<Handler>)>,
+    proxies: Vec<Routed>,
     inlets: Vec<Receiver>,
-    proxies: Vec<(config::Proxy, Arc<Proxy>)>,
 }
 
 impl Builder<'_> {
@@ -150,7 +161,7 @@ impl Builder<'_> {
         let mut rules = Vec::new();
         for (r, route) in host.routes.iter().enumerate() {
             let place = self.places.route(h, r);
-            rules.push((route.parsed_path(), Destination { target: self.target(&route.target)?, place }));
+            rules.push((route.parsed_path(), Destination { target: self.target(route)?, place }));
         }
         let mimetypes = &self.checked.config().mimetypes;
         Ok(Host {
@@ -163,23 +174,13 @@ impl Builder<'_> {
         })
     }
 
-    fn target(&mut self, target: &config::Target) -> Result<Target, SocketError> {
-        match target {
+    fn target(&mut self, route: &config::Route) -> Result<Target, SocketError> {
+        match &route.target {
             config::Target::Dir(dir) => Ok(Target::Directory(Arc::new(directory(dir)))),
-            config::Target::Proxy(proxy) => Ok(Target::Proxy(self.proxy(proxy))),
+            config::Target::Proxy(proxy) => Ok(Target::Proxy(self.proxy(&route.path, proxy))),
             config::Target::Handler(handler) => Ok(Target::Handler(self.handler(handler)?)),
             config::Target::Redirect(config) => Ok(Target::Redirect(Arc::new(redirect(config)))),
         }
-    }
-
-    fn proxy(&mut self, config: &config::Proxy) -> Arc<Proxy> {
-        if let Some((_, proxy)) = self.proxies.iter().find(|(known, _)| known == config) {
-            return Arc::clone(proxy);
-        }
-        let fallback = config.fallback.as_deref().map(fallback);
-        let proxy = Arc::new(self.kept.proxies.proxy(config, fallback));
-        self.proxies.push((config.clone(), Arc::clone(&proxy)));
-        proxy
     }
 
     fn handler(&mut self, config: &config::Handler) -> Result<Arc<Handler>, SocketError> {
@@ -190,6 +191,17 @@ impl Builder<'_> {
         self.handlers.push((config.clone(), Arc::clone(&handler)));
         self.receive(&handler, &config.recv_ident);
         Ok(handler)
+    }
+
+    fn proxy(&mut self, route: &str, config: &config::Proxy) -> Arc<Proxy> {
+        if let Some(known) = self.proxies.iter().find(|known| known.proxy.config == *config) {
+            return Arc::clone(&known.proxy);
+        }
+        let fallback = config.fallback.as_deref().map(fallback);
+        let sessions = self.kept.proxies.sessions_of(config, self.checked.settings(), &self.proxies);
+        let proxy = Arc::new(self.kept.proxies.proxy(config, fallback, sessions));
+        self.proxies.push(Routed { route: route.to_owned(), proxy: Arc::clone(&proxy) });
+        proxy
     }
 
     fn receive(&mut self, handler: &Handler, subscription: &str) {

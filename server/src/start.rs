@@ -24,7 +24,7 @@ use crate::privilege::{Privilege, may_write};
 use crate::site::{Kept, Site};
 use crate::statistics::{Collector, Ledger, Places};
 use crate::target::handler::Sockets;
-use crate::target::proxy::{Proxies, System};
+use crate::target::proxy::System;
 use crate::worker;
 
 /// How many file descriptors are not for connections.
@@ -176,8 +176,9 @@ pub(crate) fn start(plan: Plan, foreground: bool) -> Result<Started, StartError>
     let address = server.address();
     let listeners = listen::bind(address, workers).map_err(|error| StartError::Listen(address, error))?;
     let metrics = metrics::bind(None, checked.settings().metrics)?;
-    let mut kept = Kept { sockets: Sockets::new(checked.settings())?, proxies: Proxies::new(system) };
+    let mut kept = Kept::new(checked.settings(), system)?;
     let site = Arc::new(Site::build(&checked, server, places, &mut kept)?);
+    kept.proxies.keep(&site);
     let control = Port::bind(&kept.sockets, checked.control_port(server), Duration::ZERO)?;
     if let Some(privilege) = &privilege {
         notes.extend(give_up(privilege, &checked, server, &command)?);

@@ -13,7 +13,7 @@ use crate::target::handler::Pollable;
 
 pub(crate) use ask::ask;
 pub(crate) use port::{Port, PortError, file};
-pub(crate) use tables::{About, Task, about, late, net, tasks};
+pub(crate) use tables::{About, Task, about, late, net, sessions, tasks};
 
 use self::port::SocketFile;
 

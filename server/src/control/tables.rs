@@ -6,6 +6,7 @@ use mongrel2::config::Server;
 use mongrel2::wire::control::Table;
 use mongrel2::wire::tnetstring::Value;
 
+use crate::target::proxy;
 use crate::worker::{Activity, Seen};
 
 /// What runs here, beside what the configuration says.
@@ -115,6 +116,26 @@ pub(crate) fn tasks(tasks: &[Task]) -> Table {
     Table::new(&headers, tasks.iter().enumerate().map(row).collect())
 }
 
+/// What `status sessions` tells: a row for each session, by number, with the path of its route.
+pub(crate) fn sessions<'a>(sessions: impl Iterator<Item = (&'a str, proxy::Seen)>) -> Table {
+    let mut sessions: Vec<_> = sessions.collect();
+    sessions.sort_unstable_by_key(|(_, seen)| seen.number);
+    let headers = ["id", "route", "address", "upstream", "requests", "age", "idle", "state"];
+    let row = |(route, seen): &(&str, proxy::Seen)| {
+        vec![
+            seen.number.into(),
+            (*route).into(),
+            text(seen.address),
+            text(seen.upstream),
+            seen.requests.into(),
+            seen.age.as_secs().into(),
+            seen.idle.map_or(0, |idle| idle.as_secs()).into(),
+            if seen.idle.is_some() { "idle" } else { "busy" }.into(),
+        ]
+    };
+    Table::new(&headers, sessions.iter().map(row).collect())
+}
+
 impl Task {
     /// The main thread, which is answering.
     pub(crate) fn main(state: &'static str) -> Self {
@@ -155,6 +176,11 @@ pub(crate) fn late<T>(answers: &[Option<T>]) -> Option<String> {
     if late.is_empty() { None } else { Some(format!("no answer in time from worker {}", late.join(", "))) }
 }
 
+/// Empty if there is none.
+fn text(value: Option<impl ToString>) -> Value {
+    value.map(|value| value.to_string()).unwrap_or_default().as_str().into()
+}
+
 fn count(number: usize) -> Value {
     Value::from(number as u64)
 }
@@ -162,6 +188,43 @@ fn count(number: usize) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sessions_by_number() {
+        let seconds = std::time::Duration::from_secs;
+        let unused = proxy::Seen {
+            number: 2,
+            address: None,
+            upstream: None,
+            requests: 0,
+            age: seconds(3),
+            idle: Some(seconds(3)),
+        };
+        let used = proxy::Seen {
+            number: 1,
+            address: Some([127, 0, 0, 1].into()),
+            upstream: Some(([127, 0, 0, 2], 80).into()),
+            requests: 7,
+            age: seconds(9),
+            idle: None,
+        };
+        let table = sessions([("/b", unused), ("/a", used)].into_iter());
+        let number = Value::Integer;
+        let first = vec![
+            number(1),
+            "/a".into(),
+            "127.0.0.1".into(),
+            "127.0.0.2:80".into(),
+            number(7),
+            number(9),
+            number(0),
+            "busy".into(),
+        ];
+        let empty = || Value::from("");
+        let second = vec![number(2), "/b".into(), empty(), empty(), number(0), number(3), number(3), "idle".into()];
+        assert_eq!(table.rows, [first, second]);
+        assert_eq!(table.headers.len(), 8);
+    }
 
     #[test]
     fn who_is_late_is_named() {

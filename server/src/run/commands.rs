@@ -1,6 +1,6 @@
 //! What is done at the control port's command.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use mongrel2::wire::control::{
     Answer, COMMANDS, Command, Failure, Language, Selector, Status, Table, parse_request, render_answer,
@@ -8,7 +8,7 @@ use mongrel2::wire::control::{
 use mongrel2::wire::tnetstring::Value;
 
 use super::{End, Running};
-use crate::control::{Task, about, ask, late, net, tasks};
+use crate::control::{Task, about, ask, late, net, sessions, tasks};
 use crate::worker::Mail;
 
 impl Running {
@@ -44,6 +44,9 @@ impl Running {
             Command::Info => Ok(about(self.server(), &self.about)),
             Command::Status(Status::Net) => Ok(self.net().await),
             Command::Status(Status::Tasks) => Ok(self.tasks().await),
+            Command::Status(Status::Sessions) => Ok(sessions(self.kept.proxies.sessions(Instant::now()))),
+            Command::KillSession(number) if self.kept.proxies.end(*number) => Ok(Table::row([("status", "OK".into())])),
+            Command::KillSession(_) => Err(Failure::INVALID_ARGUMENT),
             Command::Kill(selector) => self.kill(selector).await,
             Command::Reload if self.is_stopping => Err(Failure::reload_failed("the server is about to stop".into())),
             Command::Reload => match self.reload().await {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use mongrel2::config::{Route, Target};
+use mongrel2::config::{Proxy, Route, Target};
 use mongrel2::wire::control::{Command, Failure, Language, Selector, Status, Table, parse_answer, render_request};
 use mongrel2::wire::tnetstring::Value;
 use testkit::{Process, wait};
@@ -563,6 +563,18 @@ fn garbage_gets_an_error_and_changes_nothing() {
         assert!(answer.windows(5).any(|word| word == b"error"), "{shown}: {}", answer.escape_ascii());
     }
     assert_eq!(operator.say("uuid")["uuid"], UUID);
+}
+
+#[test]
+fn there_are_no_sessions_without_a_pinned_proxy() {
+    let proxy = Proxy { addr: "127.0.0.1".into(), port: 1, session_cookie: "sid".into(), ..Proxy::default() };
+    let running = site().route("/pinned/", Target::Proxy(proxy)).start();
+    let operator = operator(&running);
+    assert!(operator.status(Status::Sessions).is_empty());
+    assert_eq!(operator.say("status sessions"), serde_json::json!({"total": 0}));
+    assert_eq!(operator.ask(&Command::KillSession(1)), Err(Failure::INVALID_ARGUMENT));
+    let expected = serde_json::json!({"error": "Invalid argument type.", "code": "INVALID_ARGUMENT"});
+    assert_eq!(operator.say("kill session 1"), expected);
 }
 
 #[test]

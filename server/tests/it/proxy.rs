@@ -3,6 +3,7 @@
 mod answers;
 mod bodies;
 mod faults;
+mod pinned;
 mod programs;
 mod several;
 mod tunnel;

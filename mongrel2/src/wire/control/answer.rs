@@ -173,7 +173,9 @@ impl Table {
             Some(Command::Status(status)) => {
                 let rows = match status {
                     Status::Net => self.keyed(|row| self.value(row, "last_ping").map_or(Json::Null, json)),
-                    Status::Tasks => self.keyed(|row| Json::Object(self.object(row).skip(1).collect())),
+                    Status::Tasks | Status::Sessions => {
+                        self.keyed(|row| Json::Object(self.object(row).skip(1).collect()))
+                    }
                 };
                 std::iter::once(("total".to_owned(), self.rows.len().into())).chain(rows).collect()
             }

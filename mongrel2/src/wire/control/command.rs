@@ -42,6 +42,8 @@ pub enum Command {
     Terminate,
     /// Close connections.
     Kill(Selector),
+    /// End the pinned session of this number: `kill` with `session`.
+    KillSession(u64),
     /// Tell what is going on.
     Status(Status),
     /// Tell the time.
@@ -72,6 +74,8 @@ pub enum Status {
     Net,
     /// What runs in it.
     Tasks,
+    /// Its pinned sessions.
+    Sessions,
 }
 
 impl Language {
@@ -126,13 +130,13 @@ fn parse_tnetstring(request: &[u8]) -> Result<Command, Failure> {
 fn command(name: &[u8], arguments: &[(Vec<u8>, Value)]) -> Result<Command, Failure> {
     let argument = |name: &str| arguments.iter().find(|(key, _)| key == name.as_bytes()).map(|(_, value)| value);
     match name {
-        b"kill" => match (argument("id"), argument("route"), argument("address")) {
-            (Some(Value::Integer(id)), None, None) => id_of(*id),
-            (None, Some(Value::String(route)), None) => text_of(route).map(|route| Selector::Route(route.to_owned())),
-            (None, None, Some(Value::String(address))) => text_of(address).and_then(address_of),
+        b"kill" => match ["id", "route", "address", "session"].map(argument) {
+            [Some(Value::Integer(id)), None, None, None] => id_of(*id),
+            [None, Some(Value::String(route)), None, None] => text_of(route).map(route_of),
+            [None, None, Some(Value::String(address)), None] => text_of(address).and_then(address_of),
+            [None, None, None, Some(Value::Integer(number))] => session_of(*number),
             _ => Err(Failure::INVALID_ARGUMENT),
-        }
-        .map(Command::Kill),
+        },
         b"status" => match argument("what") {
             Some(Value::String(what)) => status_of(what),
             _ => Err(Failure::INVALID_ARGUMENT),
@@ -146,7 +150,7 @@ fn parse_text(request: &[u8]) -> Result<Command, Failure> {
     let (name, rest) = request.split_once(char::is_whitespace).unwrap_or((request, ""));
     let rest = rest.trim_start();
     match name {
-        "kill" => kill(rest).map(Command::Kill),
+        "kill" => kill(rest),
         "status" => status_of(rest.as_bytes()),
         "control" if rest == "stop" => Ok(Command::ControlStop),
         _ if rest.is_empty() => plain(name.as_bytes()),
@@ -154,33 +158,48 @@ fn parse_text(request: &[u8]) -> Result<Command, Failure> {
     }
 }
 
-/// What is behind `kill`: an id, `route PATH` or `address IP`.
-fn kill(rest: &str) -> Result<Selector, Failure> {
+/// What is behind `kill`: an id, `route PATH`, `address IP` or `session NUMBER`.
+fn kill(rest: &str) -> Result<Command, Failure> {
+    let number = |text: &str| text.parse().map_err(|_| Failure::INVALID_ARGUMENT);
     match rest.split_once(char::is_whitespace) {
-        None => rest.parse().map_err(|_| Failure::INVALID_ARGUMENT).and_then(id_of),
-        Some(("route", path)) => Ok(Selector::Route(path.trim_start().to_owned())),
+        None => number(rest).and_then(id_of),
+        Some(("route", path)) => Ok(route_of(path.trim_start())),
         Some(("address", address)) => address_of(address.trim_start()),
+        Some(("session", text)) => number(text.trim_start()).and_then(session_of),
         Some(_) => Err(Failure::INVALID_ARGUMENT),
     }
 }
 
-fn id_of(id: i64) -> Result<Selector, Failure> {
-    u64::try_from(id).map(Selector::Id).map_err(|_| Failure::INVALID_ARGUMENT)
+fn id_of(id: i64) -> Result<Command, Failure> {
+    unsigned(id).map(|id| Command::Kill(Selector::Id(id)))
+}
+
+fn session_of(number: i64) -> Result<Command, Failure> {
+    unsigned(number).map(Command::KillSession)
+}
+
+fn route_of(path: &str) -> Command {
+    Command::Kill(Selector::Route(path.to_owned()))
+}
+
+fn unsigned(number: i64) -> Result<u64, Failure> {
+    u64::try_from(number).map_err(|_| Failure::INVALID_ARGUMENT)
 }
 
 fn text_of(bytes: &[u8]) -> Result<&str, Failure> {
     std::str::from_utf8(bytes).map_err(|_| Failure::INVALID_ARGUMENT)
 }
 
-fn address_of(text: &str) -> Result<Selector, Failure> {
+fn address_of(text: &str) -> Result<Command, Failure> {
     let address: IpAddr = text.parse().map_err(|_| Failure::INVALID_ARGUMENT)?;
-    Ok(Selector::Address(address.to_canonical()))
+    Ok(Command::Kill(Selector::Address(address.to_canonical())))
 }
 
 fn status_of(what: &[u8]) -> Result<Command, Failure> {
     match what {
         b"net" => Ok(Command::Status(Status::Net)),
         b"tasks" => Ok(Command::Status(Status::Tasks)),
+        b"sessions" => Ok(Command::Status(Status::Sessions)),
         _ => Err(Failure::WHAT),
     }
 }
@@ -208,7 +227,7 @@ impl Command {
             Self::Stop => "stop",
             Self::Reload => "reload",
             Self::Terminate => "terminate",
-            Self::Kill(_) => "kill",
+            Self::Kill(_) | Self::KillSession(_) => "kill",
             Self::Status(_) => "status",
             Self::Time => "time",
             Self::Uuid => "uuid",
@@ -222,6 +241,7 @@ impl Command {
             Self::Kill(Selector::Id(id)) => ("id", Value::from(*id)),
             Self::Kill(Selector::Route(path)) => ("route", path.as_str().into()),
             Self::Kill(Selector::Address(address)) => ("address", address.to_string().as_str().into()),
+            Self::KillSession(number) => ("session", Value::from(*number)),
             Self::Status(status) => ("what", status.name().into()),
             _ => return None,
         })
@@ -233,6 +253,7 @@ impl Status {
         match self {
             Self::Net => "net",
             Self::Tasks => "tasks",
+            Self::Sessions => "sessions",
         }
     }
 }
@@ -244,6 +265,7 @@ impl fmt::Display for Command {
             Self::Kill(Selector::Id(id)) => write!(f, "kill {id}"),
             Self::Kill(Selector::Route(path)) => write!(f, "kill route {path}"),
             Self::Kill(Selector::Address(address)) => write!(f, "kill address {address}"),
+            Self::KillSession(number) => write!(f, "kill session {number}"),
             Self::Status(status) => write!(f, "status {}", status.name()),
             Self::ControlStop => f.write_str("control stop"),
             _ => f.write_str(self.name()),
@@ -262,11 +284,13 @@ mod tests {
         for (request, expected) in [
             ("status net", Ok(Command::Status(Status::Net))),
             ("  status \t tasks\r\n", Ok(Command::Status(Status::Tasks))),
+            ("status sessions", Ok(Command::Status(Status::Sessions))),
             ("control stop", Ok(Command::ControlStop)),
             ("control_stop", Ok(Command::ControlStop)),
             ("kill 19", Ok(Command::Kill(Selector::Id(19)))),
             ("kill route /a b/(.*)", Ok(Command::Kill(Selector::Route("/a b/(.*)".into())))),
             ("kill address ::ffff:127.0.0.1", Ok(Command::Kill(Selector::Address([127, 0, 0, 1].into())))),
+            ("kill session 12", Ok(Command::KillSession(12))),
             ("", Err(Failure::CALLBACK_NOT_FOUND)),
             ("frob", Err(Failure::CALLBACK_NOT_FOUND)),
             ("frob it", Err(Failure::CALLBACK_NOT_FOUND)),
@@ -280,6 +304,9 @@ mod tests {
             ("kill -1", Err(Failure::INVALID_ARGUMENT)),
             ("kill everyone", Err(Failure::INVALID_ARGUMENT)),
             ("kill address nowhere", Err(Failure::INVALID_ARGUMENT)),
+            ("kill session", Err(Failure::INVALID_ARGUMENT)),
+            ("kill session -1", Err(Failure::INVALID_ARGUMENT)),
+            ("kill session all", Err(Failure::INVALID_ARGUMENT)),
             ("kill host localhost", Err(Failure::INVALID_ARGUMENT)),
         ] {
             assert_eq!(parse_request(request.as_bytes()), expected, "{request:?}");
@@ -311,6 +338,9 @@ mod tests {
             ("21:4:kill,10:2:id,2:19,}]", Err(Failure::INVALID_ARGUMENT)),
             ("21:4:kill,10:2:id,2:-1#}]", Err(Failure::INVALID_ARGUMENT)),
             ("34:4:kill,23:2:id,2:19#5:route,2:/a,}]", Err(Failure::INVALID_ARGUMENT)),
+            ("26:4:kill,15:7:session,2:12#}]", Ok(Command::KillSession(12))),
+            ("26:4:kill,15:7:session,2:-1#}]", Err(Failure::INVALID_ARGUMENT)),
+            ("36:4:kill,25:2:id,2:12#7:session,2:12#}]", Err(Failure::INVALID_ARGUMENT)),
             ("27:4:kill,16:7:address,3:???,}]", Err(Failure::INVALID_ARGUMENT)),
         ] {
             assert_eq!(parse_request(request.as_bytes()), expected, "{request:?}");
@@ -338,6 +368,8 @@ mod tests {
             any::<IpAddr>().prop_map(|address| Command::Kill(Selector::Address(address.to_canonical()))),
             Just(Command::Status(Status::Net)),
             Just(Command::Status(Status::Tasks)),
+            Just(Command::Status(Status::Sessions)),
+            (0..=i64::MAX as u64).prop_map(Command::KillSession),
             Just(Command::Time),
             Just(Command::Uuid),
             Just(Command::Info),

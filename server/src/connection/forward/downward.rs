@@ -1,5 +1,6 @@
 //! An upstream's answer on its way to the client: interim ones, the head, then the body as it comes.
 
+use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 
 use super::exchange::{End, Fault, Terms};
@@ -122,6 +123,25 @@ impl Downward {
         }
     }
 
+    /// Takes the rest of the answer without passing it on; gives whether it was there whole.
+    pub(super) async fn discard(&mut self, link: &Link, terms: &Terms, up: &mut Upward) -> bool {
+        loop {
+            self.out.clear();
+            let is_there = match &self.state {
+                State::Body(passage) => passage.is_over(),
+                State::Switched => return false,
+                State::Head => match self.read_head(terms, up) {
+                    Ok(true) => continue,
+                    Ok(false) => false,
+                    Err(_) => return false,
+                },
+            };
+            if is_there || poll_fn(|context| self.poll_link(context, link)).await.is_err() {
+                return is_there;
+            }
+        }
+    }
+
     /// Lets the client send its body.
     pub(super) fn say_continue(&mut self) {
         self.out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
@@ -172,7 +192,7 @@ impl Downward {
     fn begin(&mut self, head: &AnswerHead<'_>, body: &[u8], terms: &Terms, up: &Upward) -> Result<(), BadAnswer> {
         let minor = terms.manner.minor;
         // What is left of the request's body must not be taken for a request.
-        let keep_alive = terms.manner.keep_alive && head.has_end(minor) && up.is_done();
+        let keep_alive = terms.manner.keep_alive && head.has_end(minor) && up.is_read();
         let Terms { date, lines, own_cookie, .. } = terms;
         head.render(&mut self.out, &Onward { minor, keep_alive, date, lines, own_cookie });
         if head.status == 101 {

@@ -88,7 +88,7 @@ impl Fault {
 /// A request at an upstream.
 pub(super) struct Exchange<'a> {
     pub(super) terms: Terms,
-    pub(super) link: Link,
+    link: &'a Link,
     pub(super) up: &'a mut Upward,
     pub(super) down: Downward,
     clock: Clock,
@@ -118,7 +118,7 @@ enum Watch {
 }
 
 impl<'a> Exchange<'a> {
-    pub(super) fn new(terms: Terms, link: Link, up: &'a mut Upward) -> Self {
+    pub(super) fn new(terms: Terms, link: &'a Link, up: &'a mut Upward) -> Self {
         let clock = Clock { bytes: 0, moved: Instant::now(), asked: None };
         Self { terms, link, up, down: Downward::default(), clock, watch: Watch::Open }
     }
@@ -132,13 +132,13 @@ impl<'a> Exchange<'a> {
     fn poll(&mut self, context: &mut Context<'_>, stream: &mut Stream, mut timer: Pin<&mut Sleep>) -> Poll<End> {
         let mut budget = TURN;
         loop {
-            let wait = match self.up.poll(context, stream, &self.link, &mut budget) {
+            let wait = match self.up.poll(context, stream, self.link, &mut budget) {
                 Ok(wait) => wait,
                 Err(_) if self.down.has_begun() => return Poll::Ready(End::Gone),
                 Err(refusal) => return Poll::Ready(End::Refused(refusal)),
             };
             let halves = (&self.terms, &mut *self.up);
-            if let Poll::Ready(end) = self.down.poll(context, stream, &self.link, halves, &mut budget) {
+            if let Poll::Ready(end) = self.down.poll(context, stream, self.link, halves, &mut budget) {
                 return Poll::Ready(end);
             }
             if budget == 0 {

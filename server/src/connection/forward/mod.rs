@@ -1,10 +1,12 @@
 //! Requests that an upstream answers: the client's goes out and the answer comes back, both while they come.
 //!
 //! Here is who is asked, what is tried again, and what the client is told if nobody answers.  `exchange` carries out one
-//! try, of which `upward` is the request's half and `downward` the answer's; `tunnel` is what follows a 101.
+//! try, of which `upward` is the request's half and `downward` the answer's; `tunnel` is what follows a 101, `pinned` what is
+//! different for clients with a connection of their own.
 
 mod downward;
 mod exchange;
+mod pinned;
 mod tunnel;
 mod upward;
 
@@ -12,6 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use self::exchange::{End, Exchange, Fault, Terms};
+use self::pinned::Pin;
 use self::upward::Upward;
 use super::fields::Framing;
 use super::request::{Manner, Refusal, Request};
@@ -42,8 +45,11 @@ impl Connection {
         let errand = Errand { request, aim, proxy, rest };
         self.stream.vitals().enter(Phase::Forwarding);
         let mut up = Upward::new(request, self.stream.take_rest(), Instant::now());
-        let outcome = self.run(&errand, &mut up).await;
-        if up.is_done() {
+        let outcome = match &proxy.sessions {
+            Some(sessions) => self.run_pinned(&errand, &mut up, sessions).await,
+            None => self.run(&errand, &mut up).await,
+        };
+        if up.is_read() {
             self.stream.put_back(up.into_rest());
         }
         outcome
@@ -61,10 +67,10 @@ impl Connection {
             };
             let was_used = link.is_used;
             let upstream = Arc::clone(link.upstream());
-            self.start(errand, up);
-            let mut exchange = Exchange::new(self.terms(errand), link, up);
+            self.start(errand, up, None);
+            let mut exchange = Exchange::new(self.terms(errand, None), &link, up);
             let end = exchange.run(&mut self.stream).await;
-            let Exchange { link, down, .. } = exchange;
+            let down = exchange.down;
             if down.has_begun() {
                 upstream.answered();
             }
@@ -103,8 +109,9 @@ impl Connection {
     }
 
     /// Renders the head for the upstream.
-    fn start(&self, errand: &Errand<'_>, up: &mut Upward) {
+    fn start(&self, errand: &Errand<'_>, up: &mut Upward, pin: Option<&Pin<'_>>) {
         let Errand { request, aim, proxy, .. } = errand;
+        let cookies = pin.map(|pin| pinned::cookies_for(errand, pin));
         let asked = Asked {
             method: request.method(),
             path: request.path(),
@@ -117,21 +124,22 @@ impl Connection {
             scheme: "http",
             host: proxy.host.as_deref(),
             trusts_client: aim.site.settings.no_clobber_xff,
-            upgrades: upgrades(request),
+            upgrades: pin.is_none() && upgrades(request),
             expects_continue: up.is_held(),
-            cookies: None,
+            cookies: cookies.as_deref(),
         };
         up.start(|out| render_request(out, &asked, request.headers(), &hop));
     }
 
-    fn terms(&self, errand: &Errand<'_>) -> Terms {
+    fn terms(&self, errand: &Errand<'_>, pin: Option<&Pin<'_>>) -> Terms {
         let Errand { request, proxy, .. } = errand;
+        let name = &proxy.config.session_cookie;
         Terms {
-            expected: Expected { to_head: request.is_head(), upgrades: upgrades(request) },
+            expected: Expected { to_head: request.is_head(), upgrades: pin.is_none() && upgrades(request) },
             manner: request.manner(),
             date: self.worker.date().1,
-            lines: String::new(),
-            own_cookie: String::new(),
+            lines: pin.map_or_else(String::new, |pin| pin.line(name, false)),
+            own_cookie: name.clone(),
             first_byte: proxy.first_byte_timeout,
             idle: proxy.idle_timeout,
         }
@@ -147,7 +155,7 @@ impl Connection {
             _ => {
                 // What is left of a body must not be taken for a request.
                 let manner = request.manner();
-                let manner = Manner { keep_alive: manner.keep_alive && up.is_done(), ..manner };
+                let manner = Manner { keep_alive: manner.keep_alive && up.is_read(), ..manner };
                 self.error_of(manner, status, aim.host).await
             }
         }

@@ -81,6 +81,17 @@ impl Upward {
         self.state = State::Sending;
     }
 
+    /// One of which nothing is left to be sent.
+    pub(super) fn spent() -> Self {
+        let body = Body::new(Framing::Length(0), Vec::new());
+        Self { out: Vec::new(), written: 0, body, in_chunks: false, state: State::Ending }
+    }
+
+    /// Whether the client has sent all of it, so that what comes next is the next request.
+    pub(super) fn is_read(&self) -> bool {
+        self.state == State::Ending || self.body.is_over()
+    }
+
     /// Whether all has been read and written.
     pub(super) fn is_done(&self) -> bool {
         self.state == State::Ending && self.written == self.out.len()

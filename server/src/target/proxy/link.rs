@@ -11,6 +11,13 @@ use tokio::net::TcpStream;
 
 use super::upstream::{Load, Upstream};
 
+/// A connection that belongs to no worker's event loop while nobody uses it.
+#[derive(Debug)]
+pub(crate) struct Parked {
+    socket: std::net::TcpStream,
+    upstream: Arc<Upstream>,
+}
+
 /// A connection that a request uses.
 #[derive(Debug)]
 pub(crate) struct Link {
@@ -38,6 +45,23 @@ impl Link {
     /// nobody asked for.
     pub(crate) fn resume(socket: TcpStream, upstream: &Arc<Upstream>) -> Option<Self> {
         is_quiet(&socket).then(|| Self { socket, load: upstream.take_on(), is_used: true, moved: Cell::new(0) })
+    }
+
+    /// Goes on with a connection that was parked, in the event loop of this worker; `None` as in [`resume`](Self::resume).
+    pub(crate) fn unpark(parked: Parked) -> Option<Self> {
+        let Parked { socket, upstream } = parked;
+        Self::resume(TcpStream::from_std(socket).ok()?, &upstream)
+    }
+
+    /// Takes the connection out of the event loop; `None` if that is not possible.
+    pub(crate) fn park(self) -> Option<Parked> {
+        let upstream = Arc::clone(self.upstream());
+        Some(Parked { socket: self.socket.into_std().ok()?, upstream })
+    }
+
+    /// The address that it leads to.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        self.socket.peer_addr().ok()
     }
 
     pub(crate) fn upstream(&self) -> &Arc<Upstream> {

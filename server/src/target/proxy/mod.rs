@@ -2,17 +2,24 @@
 //!
 //! Pure: `request` and `answer` are heads in either direction, `passage` the body of an answer, `fields` what both have to
 //! know by name.  `upstream` is one of the servers, `link` a connection to it, `pool` a worker's connections that rest,
-//! `reach` how a request gets one.  The exchange itself is in `connection::forward`.
+//! `reach` how a request gets one.  A client that is pinned to a connection has a `session`, one of the proxy's `sessions`, which it
+//! finds by the `token` in its `cookie`.  What outlives a reload is in `proxies` and `register`.  The exchange itself is in
+//! `connection::forward`.
 
 mod answer;
+mod cookie;
 mod fields;
 mod link;
 mod names;
 mod passage;
 mod pool;
+mod proxies;
 mod reach;
 mod register;
 mod request;
+mod session;
+mod sessions;
+mod token;
 mod upstream;
 
 use std::net::SocketAddr;
@@ -20,7 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use mongrel2::config::Balance;
+use mongrel2::config::{self, Balance};
 use smallvec::SmallVec;
 
 use self::upstream::{Patience, Upstream};
@@ -28,17 +35,22 @@ use super::directory::Directory;
 use super::redirect::Redirect;
 
 pub(crate) use self::answer::{BadAnswer, Expected, Framing, Head as AnswerHead, Onward, read as read_answer};
+pub(crate) use self::cookie::{set as set_cookie, values as cookies, without as without_cookie};
 pub(crate) use self::link::Link;
 pub(crate) use self::names::{Names, System};
 pub(crate) use self::passage::Passage;
 pub(crate) use self::pool::Pool;
+pub(crate) use self::proxies::{Proxies, Routed};
 pub(crate) use self::reach::Tried;
-pub(crate) use self::register::Proxies;
 pub(crate) use self::request::{Asked, Hop, render as render_request};
+pub(crate) use self::session::{Held, Seen, Session};
+pub(crate) use self::sessions::Sessions;
+pub(crate) use self::token::Token;
 
 /// The upstreams of a route, and how they are asked.
 #[derive(Debug)]
 pub(crate) struct Proxy {
+    pub(crate) config: config::Proxy,
     upstreams: Vec<Arc<Upstream>>,
     /// Whose turn it is, if the upstreams have turns.
     turn: AtomicUsize,
@@ -51,6 +63,8 @@ pub(crate) struct Proxy {
     pub(crate) first_byte_timeout: Duration,
     pub(crate) idle_timeout: Duration,
     pub(crate) fallback: Option<Fallback>,
+    /// None if it has no `session_cookie`.
+    pub(crate) sessions: Option<Arc<Sessions>>,
 }
 
 /// Who answers when no upstream does.
@@ -118,6 +132,8 @@ mod tests {
             first_byte_timeout: Duration::from_secs(1),
             idle_timeout: Duration::from_secs(1),
             fallback: None,
+            config: config::Proxy::default(),
+            sessions: None,
         }
     }
 

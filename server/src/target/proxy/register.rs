@@ -10,11 +10,11 @@ use mongrel2::config;
 
 use super::names::{Names, System};
 use super::upstream::{Patience, Upstream};
-use super::{Fallback, Proxy};
+use super::{Fallback, Proxy, Sessions};
 
 /// All upstreams, by name or address and port.
 #[derive(Debug)]
-pub(crate) struct Proxies {
+pub(super) struct Register {
     upstreams: HashMap<(String, u16), Weak<Upstream>>,
     system: System,
     nameservers: Vec<SocketAddr>,
@@ -23,15 +23,15 @@ pub(crate) struct Proxies {
     next: u64,
 }
 
-impl Proxies {
+impl Register {
     /// Starts without any.
-    pub(crate) fn new(system: System) -> Self {
+    pub(super) fn new(system: System) -> Self {
         let names = Names::start(&system, &[]);
         Self { upstreams: HashMap::new(), system, nameservers: Vec::new(), names, next: 0 }
     }
 
     /// Asks these name servers from now on; without any, those of the system.
-    pub(crate) fn ask(&mut self, nameservers: &[SocketAddr]) {
+    pub(super) fn ask(&mut self, nameservers: &[SocketAddr]) {
         if self.nameservers != nameservers {
             self.nameservers = nameservers.to_vec();
             self.names = Names::start(&self.system, nameservers);
@@ -39,7 +39,12 @@ impl Proxies {
     }
 
     /// A proxy with those upstreams that exist, and new ones.
-    pub(crate) fn proxy(&mut self, proxy: &config::Proxy, fallback: Option<Fallback>) -> Proxy {
+    pub(super) fn proxy(
+        &mut self,
+        proxy: &config::Proxy,
+        fallback: Option<Fallback>,
+        sessions: Option<Arc<Sessions>>,
+    ) -> Proxy {
         self.upstreams.retain(|_, upstream| upstream.strong_count() > 0);
         let seconds = |seconds: i64| Duration::from_secs(u64::try_from(seconds).expect("checked"));
         Proxy {
@@ -56,6 +61,8 @@ impl Proxies {
             first_byte_timeout: seconds(proxy.first_byte_timeout),
             idle_timeout: seconds(proxy.idle_timeout),
             fallback,
+            sessions,
+            config: proxy.clone(),
         }
     }
 

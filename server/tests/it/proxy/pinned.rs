@@ -1,0 +1,291 @@
+//! Clients with an upstream's connection of their own.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::thread;
+
+use mongrel2::config::Proxy;
+use mongrel2::wire::control::{Command, Status};
+use mongrel2::wire::tnetstring::Value;
+
+use super::{OK, Upstream, site, start};
+use crate::harness::{Client, Operator, Running, get};
+
+fn pinned(upstream: &Upstream) -> Proxy {
+    Proxy { session_cookie: "sid".into(), ..upstream.proxy() }
+}
+
+fn with_cookie(path: &str, cookie: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: x\r\nCookie: {cookie}\r\n\r\n")
+}
+
+/// Makes a request without a cookie; gives the cookie that comes back, as a browser sends it, and the connection.
+fn open(running: &Running, upstream: &Upstream) -> (String, Client) {
+    let mut client = running.connect();
+    client.send(get("/"));
+    let mut link = upstream.accept();
+    link.head();
+    link.send(OK);
+    let answer = client.answer();
+    let set = answer.header("set-cookie").unwrap();
+    (set.split(';').next().unwrap().to_owned(), link)
+}
+
+/// Asks over a connection of its own; the answer comes over `link`.
+fn ask(running: &Running, cookie: &str, link: &mut Client) {
+    let mut client = running.connect();
+    client.send(with_cookie("/again", cookie));
+    assert!(link.head().starts_with("GET /again "));
+    link.send(OK);
+    let answer = client.answer();
+    assert_eq!((answer.text().as_str(), answer.header("set-cookie")), ("ok", None));
+}
+
+#[test]
+fn each_client_has_a_connection_of_its_own() {
+    let upstream = Upstream::start();
+    let running = start(pinned(&upstream));
+    let (one, mut first) = open(&running, &upstream);
+    let (two, mut second) = open(&running, &upstream);
+    assert_ne!(one, two);
+    for _ in 0..3 {
+        ask(&running, &one, &mut first);
+        ask(&running, &two, &mut second);
+    }
+    assert!(upstream.is_idle());
+}
+
+#[test]
+fn the_cookie_is_what_browsers_keep_and_upstreams_do_not_see() {
+    let upstream = Upstream::start();
+    let running = start(pinned(&upstream));
+    let mut client = running.connect();
+    client.send(get("/"));
+    let mut link = upstream.accept();
+    link.head();
+    link.send("HTTP/1.1 200 OK\r\nSet-Cookie: sid=theirs\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n");
+    let answer = client.answer();
+    let set: Vec<_> = answer.headers.iter().filter(|header| header.0 == "Set-Cookie").map(|header| &header.1).collect();
+    let [theirs, ours] = set[..] else { panic!("{set:?}") };
+    assert_eq!(theirs, "a=b");
+    let (cookie, rest) = ours.split_once(';').unwrap();
+    assert_eq!(rest, " Path=/; HttpOnly; SameSite=Lax");
+    assert_eq!(cookie.len(), "sid=".len() + 32, "128 bits: {cookie}");
+    client.send(with_cookie("/", &format!("a=b; {cookie}; c=d")));
+    let head = link.head();
+    assert!(head.contains("\r\nCookie: a=b; c=d\r\n"), "{head}");
+    link.send(OK);
+    assert_eq!(client.answer().header("set-cookie"), None);
+}
+
+#[test]
+fn an_upstream_may_ask_to_see_it() {
+    let upstream = Upstream::start();
+    let running = start(Proxy { session_forward: true, ..pinned(&upstream) });
+    let mut client = running.connect();
+    client.send(with_cookie("/", "sid=forged; a=b"));
+    let mut link = upstream.accept();
+    let head = link.head();
+    link.send(OK);
+    let cookie = client.answer().header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    assert!(head.contains(&format!("\r\nCookie: a=b\r\nCookie: {cookie}\r\n")), "{head}");
+}
+
+#[test]
+fn what_was_not_given_out_opens_nothing() {
+    let upstream = Upstream::start();
+    let running = start(pinned(&upstream));
+    let (cookie, link) = open(&running, &upstream);
+    let longer = format!("{cookie}0");
+    for forged in ["sid=", "sid=00000000000000000000000000000000", "sid=x", &longer, "SID=x"] {
+        let mut client = running.connect();
+        client.send(with_cookie("/", forged));
+        let mut other = upstream.accept();
+        other.head();
+        other.send(OK);
+        assert!(client.answer().header("set-cookie").is_some(), "{forged}");
+    }
+    assert!(!link.has_bytes_now());
+}
+
+#[test]
+fn requests_of_a_session_wait_for_each_other() {
+    let upstream = Upstream::start();
+    let running = start(pinned(&upstream));
+    let (cookie, mut link) = open(&running, &upstream);
+    let mut clients: Vec<Client> = (0..3).map(|_| running.connect()).collect();
+    clients[0].send(with_cookie("/0", &cookie));
+    assert!(link.head().starts_with("GET /0 "));
+    for (index, client) in clients.iter_mut().enumerate().skip(1) {
+        client.send(with_cookie(&format!("/{index}"), &cookie));
+        // It has asked when the server counts it.
+        testkit::wait::until("the request to be counted", || {
+            (sessions(&running)[0]["requests"] == Value::Integer(index as i64 + 2)).then_some(())
+        });
+    }
+    assert!(!link.has_bytes_now(), "one at a time");
+    for (index, client) in clients.iter_mut().enumerate() {
+        if index > 0 {
+            assert!(link.head().starts_with(&format!("GET /{index} ")));
+        }
+        link.send(OK);
+        assert_eq!(client.answer().text(), "ok");
+    }
+    assert!(upstream.is_idle());
+}
+
+#[test]
+fn a_connection_that_the_upstream_drops_is_one_502() {
+    let upstream = Upstream::start();
+    let running = start(pinned(&upstream));
+    for while_it_rests in [true, false] {
+        let (cookie, mut link) = open(&running, &upstream);
+        let mut client = running.connect();
+        if while_it_rests {
+            drop(link);
+            client.send(with_cookie("/", &cookie));
+        } else {
+            client.send(with_cookie("/", &cookie));
+            link.head();
+            drop(link);
+        }
+        assert_eq!(client.answer().status, 502);
+        client.send(with_cookie("/again", &cookie));
+        let mut fresh = upstream.accept();
+        assert!(fresh.head().starts_with("GET /again "));
+        fresh.send(OK);
+        let answer = client.answer();
+        assert_eq!((answer.text().as_str(), answer.header("set-cookie")), ("ok", None), "the session goes on");
+    }
+}
+
+#[test]
+fn a_client_that_does_not_wait_for_its_answer_keeps_its_connection() {
+    let upstream = Upstream::start();
+    let running = start(pinned(&upstream));
+    let (cookie, mut link) = open(&running, &upstream);
+    let mut client = running.connect();
+    client.send(with_cookie("/slow", &cookie));
+    link.head();
+    client.reset();
+    link.send(OK);
+    ask(&running, &cookie, &mut link);
+    assert!(upstream.is_idle());
+}
+
+#[test]
+fn sessions_survive_a_reload_that_keeps_the_proxy_and_no_other() {
+    let upstream = Upstream::start();
+    let mut running = start(pinned(&upstream));
+    let (cookie, mut link) = open(&running, &upstream);
+    running.reload();
+    ask(&running, &cookie, &mut link);
+    running.change(|config| config.servers[0].hosts[0].routes.clear());
+    assert!(link.is_closed());
+}
+
+#[test]
+fn there_are_no_more_sessions_than_allowed() {
+    let upstream = Upstream::start();
+    let running = site(pinned(&upstream)).setting("limits.sessions", "1").start();
+    let (cookie, mut link) = open(&running, &upstream);
+    assert_eq!(running.get("/").status, 503);
+    ask(&running, &cookie, &mut link);
+}
+
+#[test]
+fn sessions_end_when_nobody_uses_them() {
+    let upstream = Upstream::start();
+    let running = start(Proxy { session_idle: 1, ..pinned(&upstream) });
+    let (cookie, mut link) = open(&running, &upstream);
+    assert!(link.is_closed());
+    let mut client = running.connect();
+    client.send(with_cookie("/", &cookie));
+    let mut link = upstream.accept();
+    link.head();
+    link.send(OK);
+    assert!(client.answer().header("set-cookie").is_some());
+}
+
+#[test]
+fn an_upstream_that_is_not_there_leaves_no_sessions() {
+    let proxy = Proxy { addr: "127.0.0.1".into(), port: testkit::free_address().port().into(), ..Proxy::default() };
+    let running = start(Proxy { session_cookie: "sid".into(), ..proxy });
+    let answer = running.get("/");
+    assert_eq!((answer.status, answer.header("set-cookie")), (502, None));
+    assert_eq!(sessions(&running).len(), 0);
+}
+
+fn sessions(running: &Running) -> Vec<HashMap<String, Value>> {
+    let operator = Operator::connect(running.site.path());
+    operator.status(Status::Sessions)
+}
+
+#[test]
+fn operators_list_sessions_and_end_them() {
+    let upstream = Upstream::start();
+    let running = start(pinned(&upstream));
+    let (cookie, mut link) = open(&running, &upstream);
+    let rows = sessions(&running);
+    let [row] = &rows[..] else { panic!("{rows:?}") };
+    assert_eq!((&row["route"], &row["state"]), (&"/".into(), &"idle".into()));
+    assert_eq!(row["upstream"], upstream.address().to_string().as_str().into());
+    assert!(!format!("{rows:?}").contains(&cookie["sid=".len()..]), "the token is a secret");
+    let Value::Integer(number) = row["id"] else { panic!("{row:?}") };
+    let operator = Operator::connect(running.site.path());
+    operator.ask(&Command::KillSession(number.try_into().unwrap())).unwrap();
+    assert!(link.is_closed());
+    assert_eq!(sessions(&running).len(), 0);
+    assert!(!running.process.stderr().contains(&cookie["sid=".len()..]), "no log has it either");
+}
+
+/// An upstream that tells each request who logged in on its connection.
+fn stateful() -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let stream = stream.unwrap();
+            thread::spawn(move || {
+                let (mut who, mut out) = ("nobody".to_owned(), stream.try_clone().unwrap());
+                let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+                while let Some(first) = lines.next() {
+                    lines.by_ref().take_while(|line| !line.is_empty()).for_each(drop);
+                    let path = first.split(' ').nth(1).unwrap();
+                    if let Some(name) = path.strip_prefix("/login/") {
+                        assert_eq!(who, "nobody", "two logins on one connection");
+                        who = name.to_owned();
+                    }
+                    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{who}", who.len());
+                    out.write_all(answer.as_bytes()).unwrap();
+                }
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn many_clients_on_many_connections_and_workers_never_share() {
+    let address = stateful();
+    let proxy = Proxy { addr: "127.0.0.1".into(), port: address.port().into(), ..Proxy::default() };
+    let running = site(Proxy { session_cookie: "sid".into(), ..proxy }).setting("server.workers", "4").start();
+    thread::scope(|scope| {
+        for person in 0..20 {
+            let running = &running;
+            scope.spawn(move || {
+                let login = running.get(&format!("/login/{person}"));
+                let cookie = login.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+                // Each tab has a connection of its own, which may come to any worker.
+                let mut tabs: Vec<Client> = (0..4).map(|_| running.connect()).collect();
+                for _ in 0..25 {
+                    tabs.iter_mut().for_each(|tab| tab.send(with_cookie("/who", &cookie)));
+                    for tab in &mut tabs {
+                        assert_eq!(tab.answer().text(), person.to_string());
+                    }
+                }
+            });
+        }
+    });
+}
