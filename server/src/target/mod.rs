@@ -2,6 +2,7 @@
 
 pub(crate) mod directory;
 pub(crate) mod handler;
+mod proxy;
 pub(crate) mod redirect;
 
 use std::sync::Arc;

@@ -1,0 +1,3 @@
+//! HTTP servers elsewhere.
+
+mod names;
