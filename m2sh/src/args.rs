@@ -65,6 +65,8 @@ pub enum Command {
     Stop(Stop),
     /// Let a server read its configuration again
     Reload(Act),
+    /// List the certificates of a server, or make one with -new
+    Cert(Cert),
     /// Tell whether a server runs
     Running(Which),
     /// Print the log of what was done to the database and its servers
@@ -160,6 +162,30 @@ pub struct Act {
     /// Which servers
     #[command(flatten)]
     pub which: Which,
+    /// Why
+    #[command(flatten)]
+    pub because: Because,
+}
+
+/// Arguments of `cert`.
+#[derive(Debug, clap::Args)]
+pub struct Cert {
+    /// Which servers
+    #[command(flatten)]
+    pub which: Which,
+    /// Make a certificate that signs itself, and its key
+    #[arg(long)]
+    pub new: bool,
+    /// What it is for: host names and IP addresses [default: the server's hosts and this machine]
+    #[arg(value_name = "NAME", requires = "new")]
+    pub names: Vec<String>,
+    /// How many days it is valid
+    #[arg(long, value_name = "NUMBER", default_value_t = 365, requires = "new")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub days: u32,
+    /// Put it in the place of the one that is there
+    #[arg(long, requires = "new")]
+    pub force: bool,
     /// Why
     #[command(flatten)]
     pub because: Because,

@@ -5,13 +5,14 @@
 //! * [`select`]: which servers a command is about.  [`process`], [`found`], [`report`]: the running ones, and what
 //!   became of them.
 //! * [`show`]: tables, tab-separated lines, JSON.  [`target`]: what a route leads to, in words.
-//! * [`asked`]: what `m2sh route` is asked about.
+//! * [`asked`]: what `m2sh route` is asked about.  [`certdir`]: certificates and keys, and new ones.
 //! * [`operator`]: who is at work here, for the audit log.
 //! * [`error`] and [`exit`]: what goes wrong, told once, here.
 //! * [`script`]: runs a configuration script.
 
 pub mod args;
 pub mod asked;
+pub mod certdir;
 pub mod commands;
 pub mod error;
 pub mod exit;

@@ -8,7 +8,7 @@ use clap::{Args as Group, Parser, Subcommand};
 
 use crate::row::{ROWS, Row};
 
-/// Compares this server with nginx, lighttpd and the original mongrel2, as far as they are installed.
+/// Compares this server with nginx, lighttpd, haproxy and the original mongrel2, as far as they are installed.
 ///
 /// Servers take turns, since other programs disturb the machine: what counts are ratios within one run.
 #[derive(Debug, Parser)]

@@ -11,13 +11,13 @@ use rustix::net::sockopt::set_socket_linger;
 /// How long one step may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How much of a body is written at once.
+/// How much of a body is read or written at once.
 const PIECE: usize = 64 * 1024;
 
 /// A keep-alive connection.
 #[derive(Debug)]
-pub(crate) struct Client {
-    stream: TcpStream,
+pub(crate) struct Client<S = TcpStream> {
+    stream: S,
 }
 
 impl Client {
@@ -26,7 +26,14 @@ impl Client {
     /// # Errors
     /// Nobody listens.
     pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
-        Ok(Self { stream: connect(address)? })
+        Ok(Self::over(connect(address)?))
+    }
+}
+
+impl<S: Read + Write> Client<S> {
+    /// Talks over a connection.
+    pub(crate) fn over(stream: S) -> Self {
+        Self { stream }
     }
 
     /// Asks for something and reads the answer; gives whether the server keeps the connection.
@@ -45,6 +52,24 @@ impl Client {
     pub(crate) fn text(&mut self, path: &str) -> io::Result<String> {
         self.ask(path)?;
         Ok(self.answer()?.1)
+    }
+
+    /// Asks for something and gives the size of the body of the answer, which isn't kept.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub(crate) fn size(&mut self, path: &str) -> io::Result<usize> {
+        self.ask(path)?;
+        let (head, bytes) = self.head()?;
+        let mut piece = vec![0; PIECE];
+        let mut left = head.body.saturating_sub(bytes.len() - head.size);
+        while left > 0 {
+            match self.stream.read(&mut piece)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                size => left = left.saturating_sub(size),
+            }
+        }
+        Ok(head.body)
     }
 
     /// Asks for something without waiting for the answer.
@@ -73,6 +98,15 @@ impl Client {
 
     /// Whether the connection stays, and the body.
     fn answer(&mut self) -> io::Result<(bool, String)> {
+        let (head, mut bytes) = self.head()?;
+        while bytes.len() < head.size + head.body {
+            self.more(&mut bytes)?;
+        }
+        Ok((head.keeps, String::from_utf8_lossy(&bytes[head.size..head.size + head.body]).into_owned()))
+    }
+
+    /// The head of an answer with status 200, and the bytes that have come so far.
+    fn head(&mut self) -> io::Result<(Head, Vec<u8>)> {
         let mut bytes = Vec::new();
         let head = loop {
             match Head::parse(&bytes)? {
@@ -80,13 +114,7 @@ impl Client {
                 None => self.more(&mut bytes)?,
             }
         };
-        while bytes.len() < head.size + head.body {
-            self.more(&mut bytes)?;
-        }
-        if !head.ok {
-            return Err(broken("the status isn't 200"));
-        }
-        Ok((head.keeps, String::from_utf8_lossy(&bytes[head.size..head.size + head.body]).into_owned()))
+        if head.ok { Ok((head, bytes)) } else { Err(broken("the status isn't 200")) }
     }
 
     fn more(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {

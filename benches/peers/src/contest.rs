@@ -1,7 +1,6 @@
 //! All servers in turns: whatever else the machine does meanwhile disturbs each of them alike.
 
 use crate::args::Args;
-use crate::config::Site;
 use crate::error::Error;
 use crate::measure::Stand;
 use crate::peer::{Kind, Peer};
@@ -52,7 +51,7 @@ pub(crate) fn hold(row: &'static Row, peers: &[Peer], wrk: &Wrk, args: &Args) ->
 /// Starts what a peer needs for a row; a peer that can't start has an entry that says so.
 fn lane<'a>(row: &Row, peer: &'a Peer, wrk: &'a Wrk, args: &Args) -> (Option<Stand<'a>>, Entry) {
     let entry = Entry { name: peer.name, kind: peer.kind, samples: Vec::new(), trouble: None };
-    let start = |setup| Running::start(peer, Site::prepare(peer.kind, setup)?);
+    let start = |setup| Running::start(peer, setup);
     let setups = if let Servers::Kept(setups) = row.work.servers() { setups } else { Vec::new() };
     match setups.into_iter().map(start).collect() {
         Ok(running) => (Some(Stand { peer, running, wrk, turn: args.turn() }), entry),

@@ -10,6 +10,12 @@ use thiserror::Error;
 pub(crate) enum Error {
     #[error("`wrk` is not installed, and nothing can be measured without it")]
     NoWrk,
+    #[error("`nginx` is not installed, and would be the upstream")]
+    NoUpstream,
+    #[error("cannot make a certificate: {0}")]
+    Certificate(#[from] rcgen::Error),
+    #[error("only {0} of {1} sessions have a connection")]
+    Sessions(usize, usize),
     #[error("there is no `{0}` to measure")]
     NoServer(String),
     #[error("cannot {what}: {error}")]
@@ -34,6 +40,7 @@ impl Error {
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             Self::NoWrk => Some("apt-get install wrk"),
+            Self::NoUpstream => Some("apt-get install nginx"),
             Self::NoServer(_) => Some("cargo build --release -p mongrel2-server"),
             _ => None,
         }

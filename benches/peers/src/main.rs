@@ -4,7 +4,7 @@
 //! * [`peer`]: which servers there are on this machine.  [`config`]: equal configurations for them.
 //! * [`running`]: a started server.  [`handler`]: whom it passes requests to, a process of its own.
 //! * [`usage`]: what a server uses, from `/proc`.
-//! * [`wrk`], [`client`] and [`swarm`]: who asks.  [`measure`]: one figure of one server.
+//! * [`wrk`], [`client`], [`tls`] and [`swarm`]: who asks.  [`measure`]: one figure of one server.
 //! * [`contest`]: all servers in turns.  [`report`]: tables and JSON.  [`machine`]: where it was.
 //!
 //! It installs nothing, talks to 127.0.0.1 only, and ends by itself.
@@ -22,6 +22,7 @@ mod report;
 mod row;
 mod running;
 mod swarm;
+mod tls;
 mod usage;
 mod wrk;
 

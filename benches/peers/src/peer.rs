@@ -13,6 +13,8 @@ use crate::error::Error;
 pub(crate) enum Kind {
     Nginx,
     Lighttpd,
+    /// It has no files: only what it passes on.
+    Haproxy,
     /// Debian's `mongrel2-core`.
     Original,
     Ours,
@@ -44,7 +46,7 @@ impl Kind {
 /// # Errors
 /// Ours is missing.
 pub(crate) fn find(args: &Args) -> Result<Vec<Peer>, Error> {
-    let others = [("nginx", nginx()), ("lighttpd", lighttpd()), ("mongrel2-core", original())];
+    let others = [("nginx", nginx()), ("lighttpd", lighttpd()), ("haproxy", haproxy()), ("mongrel2-core", original())];
     for (name, _) in others.iter().filter(|(_, found)| found.is_none()) {
         eprintln!("`{name}` is not installed and left out (apt-get install {name})");
     }
@@ -58,6 +60,14 @@ pub(crate) fn find(args: &Args) -> Result<Vec<Peer>, Error> {
     Ok(peers)
 }
 
+/// The server behind those that pass requests on.
+///
+/// # Errors
+/// It isn't installed.
+pub(crate) fn upstream() -> Result<Peer, Error> {
+    nginx().ok_or(Error::NoUpstream)
+}
+
 fn nginx() -> Option<Peer> {
     let program = program("nginx")?;
     let version = first_line(Command::new(&program).arg("-v"));
@@ -68,6 +78,14 @@ fn lighttpd() -> Option<Peer> {
     let program = program("lighttpd")?;
     let version = first_line(Command::new(&program).arg("-v"));
     Some(Peer { name: "lighttpd", kind: Kind::Lighttpd, program, version: number(&version) })
+}
+
+fn haproxy() -> Option<Peer> {
+    let program = program("haproxy")?;
+    let version = first_line(Command::new(&program).arg("-v"));
+    // `HAProxy version 2.6.12-1 2022/12/16 - …`
+    let version = version.split(' ').nth(2).unwrap_or_default().to_owned();
+    Some(Peer { name: "haproxy", kind: Kind::Haproxy, program, version })
 }
 
 /// The original has the name of ours: only its package says which one it is.

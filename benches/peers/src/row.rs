@@ -32,6 +32,12 @@ pub(crate) enum Work {
     FanOut(FanOut),
     /// How fast WebSocket messages come back from a handler, one at a time on each connection.
     WebSocket { connections: usize, size: usize },
+    /// How fast a file comes, and how much memory that needs.
+    Download { setup: Setup, path: &'static str },
+    /// How many connections over TLS can be made, each with a whole handshake, a request, and an end.
+    Handshakes { connections: usize },
+    /// How much memory a session costs whose connection to the upstream waits.
+    Pinned { sessions: usize },
     /// How fast a body gets into a file, and how much memory that needs.
     Upload { size: usize },
     /// How many requests fail when the server reloads all the time.
@@ -49,6 +55,10 @@ pub(crate) enum Setup {
     Files { routes: usize },
     /// Files below `/`, and as many pairs of handler addresses; so many handlers take requests from the last pair.
     Handlers { configured: usize, programs: usize },
+    /// Everything comes from an upstream, over connections that stay; if `pinned`, each session has its own.
+    Proxy { pinned: bool },
+    /// Files below `/`, over TLS.
+    Tls,
 }
 
 /// The servers of a row.
@@ -101,6 +111,8 @@ const fn column(name: &'static str, unit: Unit) -> Column {
 }
 
 const FILES: Setup = Setup::Files { routes: 0 };
+
+const PROXY: Setup = Setup::Proxy { pinned: false };
 
 const HANDLER: Setup = Setup::Handlers { configured: 1, programs: 1 };
 
@@ -194,6 +206,18 @@ pub(crate) const ROWS: &[Row] = &[
         },
     ),
     routed("upload", "an upload of 100 MiB into a file", Work::Upload { size: 100 * 1024 * 1024 }),
+    row("proxy", "1 KiB from an upstream, 50 connections", Work::Load(Load { setup: PROXY, ..get("1k.txt", 50) })),
+    row("proxy-100m", "100 MiB from an upstream", Work::Download { setup: PROXY, path: "100m.txt" }),
+    row("tls", "1 KiB file over TLS 1.3, 50 connections", Work::Load(Load { setup: Setup::Tls, ..get("1k.txt", 50) })),
+    row(
+        "handshake",
+        "TLS 1.3 handshakes with ECDSA P-256, each with a request, 16 at a time",
+        Work::Handshakes { connections: 16 },
+    ),
+    Row {
+        baseline: Kind::Ours,
+        ..row("pinned", "memory per idle pinned session, 10,000 of them", Work::Pinned { sessions: 10_000 })
+    },
 ];
 
 impl Work {
@@ -210,7 +234,9 @@ impl Work {
                     ]
                 }
             }
-            Self::Memory { .. } | Self::Parked { .. } => const { &[column("memory", Unit::Bytes)] },
+            Self::Memory { .. } | Self::Parked { .. } | Self::Pinned { .. } => {
+                const { &[column("memory", Unit::Bytes)] }
+            }
             Self::FanOut(_) => const { &[column("deliveries/s", Unit::Count), column("CPU/delivery", Unit::Seconds)] },
             Self::WebSocket { .. } => {
                 const {
@@ -220,6 +246,18 @@ impl Work {
                         column("CPU/message", Unit::Seconds),
                     ]
                 }
+            }
+            Self::Handshakes { .. } => {
+                const {
+                    &[
+                        column("handshakes/s", Unit::Count),
+                        column("CPU/handshake", Unit::Seconds),
+                        column("failed", Unit::Count),
+                    ]
+                }
+            }
+            Self::Download { .. } => {
+                const { &[column("MiB/s", Unit::Count), column("memory", Unit::Bytes), column("CPU/MiB", Unit::Seconds)] }
             }
             Self::Upload { .. } => {
                 const { &[column("MiB/s", Unit::Count), column("memory", Unit::Bytes), column("CPU", Unit::Seconds)] }
@@ -246,8 +284,10 @@ impl Work {
         match self {
             Self::Load(_) | Self::Beside { .. } | Self::Compare { .. } => asked,
             Self::FanOut(_) | Self::WebSocket { .. } | Self::Upload { .. } => asked,
+            Self::Download { .. } | Self::Handshakes { .. } => asked,
             Self::Start { times } => *times,
-            Self::Memory { .. } | Self::Parked { .. } | Self::Reload { .. } | Self::Rest { .. } => 1,
+            Self::Memory { .. } | Self::Parked { .. } | Self::Pinned { .. } => 1,
+            Self::Reload { .. } | Self::Rest { .. } => 1,
         }
     }
 
@@ -258,6 +298,10 @@ impl Work {
             Self::Compare { few, many, .. } => Servers::Kept(vec![*few, *many]),
             Self::WebSocket { .. } | Self::Upload { .. } => Servers::Kept(vec![HANDLER]),
             Self::Reload { .. } | Self::Rest { .. } => Servers::Kept(vec![FILES]),
+            Self::Handshakes { .. } => Servers::Kept(vec![Setup::Tls]),
+            // What memory has grown by once doesn't grow again.
+            Self::Download { setup, .. } => Servers::Fresh(*setup),
+            Self::Pinned { .. } => Servers::Fresh(Setup::Proxy { pinned: true }),
             Self::Beside { .. } | Self::Parked { .. } | Self::FanOut(_) => Servers::Fresh(HANDLER),
             Self::Memory { .. } | Self::Start { .. } => Servers::Fresh(FILES),
         }
@@ -265,11 +309,22 @@ impl Work {
 
     /// Whether it can be measured with that kind of server.
     pub(crate) fn suits(&self, kind: Kind) -> bool {
-        let simple = match self.servers() {
-            Servers::Kept(setups) => setups.iter().all(|setup| *setup == FILES),
-            Servers::Fresh(setup) => setup == FILES,
-        };
-        simple || kind.has_database()
+        match self.servers() {
+            Servers::Kept(setups) => setups.iter().all(|setup| setup.suits(kind)),
+            Servers::Fresh(setup) => setup.suits(kind),
+        }
+    }
+}
+
+impl Setup {
+    fn suits(self, kind: Kind) -> bool {
+        match self {
+            FILES => kind != Kind::Haproxy,
+            Self::Files { .. } | Self::Handlers { .. } => kind.has_database(),
+            PROXY => kind != Kind::Lighttpd,
+            Self::Proxy { .. } => kind == Kind::Ours,
+            Self::Tls => matches!(kind, Kind::Nginx | Kind::Ours),
+        }
     }
 }
 
@@ -282,10 +337,18 @@ mod tests {
         for (index, row) in ROWS.iter().enumerate() {
             assert!(ROWS[..index].iter().all(|other| other.name != row.name), "{}", row.name);
             if let Work::Load(load) | Work::Compare { load, .. } = &row.work
-                && matches!(load.setup, Setup::Files { .. })
+                && !matches!(load.setup, Setup::Handlers { .. })
             {
                 assert!(crate::config::FILES.iter().any(|(file, _)| *file == load.path), "{}", row.name);
             }
         }
+    }
+
+    #[test]
+    fn each_server_has_the_rows_that_it_can_do() {
+        let names = |kind| ROWS.iter().filter(|row| row.work.suits(kind)).map(|row| row.name).collect::<Vec<_>>();
+        assert_eq!(names(Kind::Haproxy), ["proxy", "proxy-100m"]);
+        assert_eq!(names(Kind::Ours).len(), ROWS.len());
+        assert!(!names(Kind::Original).contains(&"pinned") && !names(Kind::Lighttpd).contains(&"proxy"));
     }
 }

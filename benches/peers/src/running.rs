@@ -1,6 +1,7 @@
 //! A started server, which ends when it is dropped.
 
 use std::io;
+use std::net::SocketAddr;
 use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,8 +12,9 @@ use crate::client::Client;
 use crate::config::Site;
 use crate::error::Error;
 use crate::handler::Program;
-use crate::peer::{Kind, Peer};
-use crate::usage;
+use crate::peer::{self, Kind, Peer};
+use crate::row::Setup;
+use crate::{tls, usage};
 
 /// How long a server may take to answer for the first time, or to end.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -27,19 +29,27 @@ pub(crate) struct Running {
     kind: Kind,
     child: Child,
     handlers: Vec<Program>,
+    /// Whom it passes requests to.
+    upstream: Option<Box<Running>>,
     /// From the start of the process to its first answer.
     pub(crate) start: Duration,
 }
 
 impl Running {
-    /// Starts a server and waits for its first answer; then its handlers, and waits for the first of theirs.
+    /// Starts a server and waits for its first answer; before it its upstream, and then its handlers, and waits for the
+    /// first answer of theirs.
     ///
     /// # Errors
-    /// It can't be started, ends, or doesn't answer; or its handlers.
-    pub(crate) fn start(peer: &Peer, site: Site) -> Result<Self, Error> {
+    /// It can't be started, ends, or doesn't answer; or its upstream, or its handlers.
+    pub(crate) fn start(peer: &Peer, setup: Setup) -> Result<Self, Error> {
+        let upstream = match setup {
+            Setup::Proxy { .. } => Some(Box::new(Self::start(&peer::upstream()?, Setup::Files { routes: 0 })?)),
+            _ => None,
+        };
+        let site = Site::prepare(peer.kind, setup, upstream.as_ref().map(|upstream| upstream.site.address))?;
         let began = Instant::now();
         let child = site.command(peer).spawn().map_err(Error::doing(format!("start {}", peer.name)))?;
-        let mut running = Self { site, kind: peer.kind, child, handlers: Vec::new(), start: Duration::ZERO };
+        let mut running = Self { site, kind: peer.kind, child, handlers: Vec::new(), upstream, start: Duration::ZERO };
         running.await_answer("/1k.txt")?;
         running.start = began.elapsed();
         // Not earlier: whoever connects to a free port where nobody listens may meet himself.
@@ -53,8 +63,8 @@ impl Running {
 
     fn await_answer(&mut self, path: &str) -> Result<(), Error> {
         let began = Instant::now();
-        let address = self.site.address;
-        let answers = || Client::connect(address)?.get(path);
+        let (address, tls) = (self.site.address, self.site.tls);
+        let answers = || if tls { tls::client(address)?.get(path) } else { Client::connect(address)?.get(path) };
         while answers().is_err() {
             if let Some(status) = self.child.try_wait().map_err(Error::doing("watch it"))? {
                 return Err(Error::doing("start")(io::Error::other(format!("it ends with {status}"))));
@@ -71,6 +81,11 @@ impl Running {
     /// Where a file is, or what a handler is asked for.
     pub(crate) fn path(&self, file: &str) -> String {
         format!("{}{file}", self.site.prefix)
+    }
+
+    /// The address of its upstream, if it has one.
+    pub(crate) fn upstream(&self) -> Option<SocketAddr> {
+        self.upstream.as_ref().map(|upstream| upstream.site.address)
     }
 
     pub(crate) fn cpu(&self) -> Duration {

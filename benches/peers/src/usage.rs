@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -27,6 +28,12 @@ pub(crate) fn peak_memory(process: u32) -> u64 {
         kib(&text, "VmHWM:")
     };
     family(process).iter().filter_map(peak).sum()
+}
+
+/// How many connections of this machine lead to an IPv4 address of its own.
+pub(crate) fn connections_to(address: SocketAddr) -> usize {
+    let text = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+    text.lines().filter(|line| leads_to(line, address)).count()
 }
 
 /// The ids of a process and its descendants.
@@ -74,6 +81,14 @@ fn parse(text: &str) -> Option<Stat> {
     Some(Stat { process: process.parse().ok()?, parent, ticks: number(11)? + number(12)? })
 }
 
+/// Whether a line of `/proc/net/tcp` (proc_net_tcp(5)) is an established connection to that address.
+fn leads_to(line: &str, address: SocketAddr) -> bool {
+    let SocketAddr::V4(address) = address else { return false };
+    let remote = format!("{:08X}:{:04X}", u32::from_ne_bytes(address.ip().octets()), address.port());
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    matches!(fields[..], [_, _, to, "01", ..] if to == remote)
+}
+
 /// A line of `/proc` that is a size, in bytes.
 fn kib(text: &str, start: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(start))?;
@@ -90,6 +105,15 @@ mod tests {
         assert_eq!(parse(text), Some(Stat { process: 4711, parent: 1, ticks: 155 }));
         assert_eq!(parse("4711 (short) S 1"), None);
         assert_eq!(kib("00400000-7ffd [rollup]\nRss:        1480 kB\nPss: 3 kB\n", "Rss:"), Some(1480 * 1024));
+    }
+
+    #[test]
+    fn connections_are_counted() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let streams = [(); 3].map(|()| std::net::TcpStream::connect(address).unwrap());
+        assert_eq!(connections_to(address), 3);
+        drop(streams);
     }
 
     #[test]

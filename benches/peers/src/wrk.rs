@@ -56,7 +56,8 @@ impl Wrk {
             let script = running.site.write("post.lua", &script).map_err(Error::doing("write a script for wrk"))?;
             command.arg("--script").arg(script);
         }
-        command.arg(format!("http://{}{}", running.site.address, running.path(load.path)));
+        let scheme = if running.site.tls { "https" } else { "http" };
+        command.arg(format!("{scheme}://{}{}", running.site.address, running.path(load.path)));
         let output = command.stdin(Stdio::null()).output().map_err(Error::doing("run wrk"))?;
         let text = String::from_utf8_lossy(&output.stdout);
         parse(&text).ok_or_else(|| Error::Wrk(format!("{text}{}", String::from_utf8_lossy(&output.stderr))))

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod cert;
 mod commit;
 mod crew;
 mod demo;
@@ -41,6 +42,7 @@ pub fn run(command: Command, session: &mut Session) -> Result<Exit, Error> {
         Command::Start(args) => start::run(&args, session),
         Command::Stop(args) => stop::run(&args, session),
         Command::Reload(args) => reload::run(&args, session),
+        Command::Cert(args) => cert::run(&args, session),
         Command::Running(which) => running::run(&which, session),
         Command::Log => log::run(session),
         Command::Commit(args) => commit::run(args, session),

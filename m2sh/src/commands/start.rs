@@ -68,7 +68,7 @@ pub(super) fn make_folders(server: &Server) -> Result<(), Error> {
 
 /// Makes a folder with those above it.  What root makes belongs to the chroot's owner, as whom the server will
 /// write there.
-fn make_folder(folder: &Path, chroot: &Path) -> io::Result<()> {
+pub(super) fn make_folder(folder: &Path, chroot: &Path) -> io::Result<()> {
     if folder.as_os_str().is_empty() || folder.is_dir() {
         return Ok(());
     }

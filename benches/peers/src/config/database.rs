@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use mongrel2::config::history::Entry;
-use mongrel2::config::{Config, Database, Dir, Handler, Host, Route, Server, Target, default_mimetypes};
+use mongrel2::config::{Config, Database, Dir, Handler, Host, Proxy, Route, Server, Target, default_mimetypes};
 
 use crate::args::Place;
 use crate::error::Error;
@@ -18,8 +18,14 @@ pub(super) const UUID: &str = "f400bf85-4538-4f7a-8908-67e313d515c2";
 /// there, below the folder that it is started in, which is the same.
 const TEMP_STORE: &str = "tmp/upload.XXXXXX";
 
-/// Writes it; `places` are the addresses of the handlers, if the setup has any.
-pub(super) fn write(folder: &Path, address: SocketAddr, setup: Setup, places: &[Place]) -> Result<(), Error> {
+/// Writes it; `places` are the addresses of the handlers, and `upstream` that of the upstream, if the setup has any.
+pub(super) fn write(
+    folder: &Path,
+    address: SocketAddr,
+    setup: Setup,
+    places: &[Place],
+    upstream: Option<SocketAddr>,
+) -> Result<(), Error> {
     let server = Server {
         uuid: UUID.into(),
         access_log: "/logs/access.log".into(),
@@ -30,7 +36,8 @@ pub(super) fn write(folder: &Path, address: SocketAddr, setup: Setup, places: &[
         name: "peers".into(),
         bind_addr: address.ip().to_string(),
         port: address.port().into(),
-        hosts: vec![host(setup, places)],
+        use_ssl: setup == Setup::Tls,
+        hosts: vec![host(setup, places, upstream)],
         ..Server::default()
     };
     let config = Config { servers: vec![server], settings: settings(setup), mimetypes: default_mimetypes() };
@@ -38,27 +45,39 @@ pub(super) fn write(folder: &Path, address: SocketAddr, setup: Setup, places: &[
     Ok(database.change(&Entry::default(), |change| change.save(&config))?)
 }
 
+/// Where the certificate is, or its key, below the chroot.
+pub(super) fn certificate(extension: &str) -> String {
+    format!("certs/{UUID}.{extension}")
+}
+
 /// The path of a route beside `/`.
 pub(super) fn route(number: usize) -> String {
     format!("/route-{number:05}/")
 }
 
-/// Files below `/`; routes of their own lead to more of them, or to handlers.
-fn host(setup: Setup, places: &[Place]) -> Host {
+/// Files or the upstream below `/`; routes of their own lead to more files, or to handlers.
+fn host(setup: Setup, places: &[Place], upstream: Option<SocketAddr>) -> Host {
     let targets: Vec<Target> = match setup {
         Setup::Files { routes } => vec![Target::Dir(directory()); routes],
         Setup::Handlers { .. } => places.iter().map(|place| Target::Handler(handler(place))).collect(),
+        Setup::Proxy { .. } | Setup::Tls => Vec::new(),
     };
-    let files = Route { path: "/".into(), reversed: false, target: Target::Dir(directory()) };
+    let target = upstream.map_or_else(|| Target::Dir(directory()), |upstream| Target::Proxy(proxy(setup, upstream)));
+    let first = Route { path: "/".into(), reversed: false, target };
     let others = targets.into_iter().enumerate();
     let others = others.map(|(number, target)| Route { path: route(number), reversed: false, target });
-    let routes = std::iter::once(files).chain(others).collect();
+    let routes = std::iter::once(first).chain(others).collect();
     Host { name: "localhost".into(), matching: "localhost".into(), routes, ..Host::default() }
 }
 
 fn directory() -> Dir {
     let index_file = "index.html".into();
     Dir { base: "static/".into(), index_file, default_ctype: "text/plain".into(), ..Dir::default() }
+}
+
+fn proxy(setup: Setup, upstream: SocketAddr) -> Proxy {
+    let session_cookie = if setup == (Setup::Proxy { pinned: true }) { "session".into() } else { String::new() };
+    Proxy { addr: upstream.ip().to_string(), port: upstream.port().into(), session_cookie, ..Proxy::default() }
 }
 
 fn handler(place: &Place) -> Handler {
@@ -80,7 +99,10 @@ fn settings(setup: Setup) -> BTreeMap<String, String> {
         ("superpoll.max_fd", "20000"),
     ];
     let uploads = matches!(setup, Setup::Handlers { .. }).then_some(("upload.temp_store", TEMP_STORE));
-    off.chain(others.into_iter().chain(uploads).map(|(name, value)| (name.to_owned(), value)))
-        .map(|(name, value)| (name, value.to_owned()))
-        .collect()
+    let certdir = (setup == Setup::Tls).then_some(("certdir", "/certs/"));
+    // The first answer makes one too.
+    let sessions = matches!(setup, Setup::Proxy { pinned: true }).then_some(("limits.sessions", "20000"));
+    let others = others.into_iter().chain(uploads).chain(certdir).chain(sessions);
+    let others = others.map(|(name, value)| (name.to_owned(), value));
+    off.chain(others).map(|(name, value)| (name, value.to_owned())).collect()
 }

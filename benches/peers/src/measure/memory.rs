@@ -1,4 +1,4 @@
-//! What connections cost that wait: for their next request, or for an answer.
+//! What connections cost that wait: for their next request, or for an answer; those of sessions to the upstream too.
 
 use std::io;
 use std::time::Instant;
@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::client::{Client, PATIENCE};
 use crate::error::Error;
 use crate::running::Running;
+use crate::usage;
 
 /// How many requests may be on their way to the handler: fewer than wait for it by default (`limits.handler_queue`).
 const AT_ONCE: usize = 500;
@@ -28,6 +29,22 @@ pub(super) fn parked(running: &Running, connections: usize) -> Result<Vec<f64>, 
     let before = running.memory();
     let _waiting = park(running, connections)?;
     Ok(per(connections, before, running))
+}
+
+/// Sessions that have made one request each, all over one connection of a client who never shows a cookie.
+pub(super) fn pinned(running: &Running, sessions: usize) -> Result<Vec<f64>, Error> {
+    let path = running.path("1k.txt");
+    let upstream = running.upstream().ok_or(Error::NoUpstream)?;
+    let before = running.memory();
+    let mut client = open(running, 0)?;
+    for number in 1..=sessions {
+        client.get(&path).map_err(Error::doing(format!("begin session {number}")))?;
+    }
+    let connected = usage::connections_to(upstream);
+    if connected < sessions {
+        return Err(Error::Sessions(connected, sessions));
+    }
+    Ok(per(sessions, before, running))
 }
 
 /// Opens connections, and has the handler keep a request of each.

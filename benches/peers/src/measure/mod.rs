@@ -1,9 +1,11 @@
 //! One sample of one server: the figures of [`Work::columns`], in that order; times in seconds.
 //!
 //! A file for each way of measuring: [`load`] by wrk, [`memory`], [`life`] of a server, [`fan_out`], [`websocket`],
-//! [`upload`].
+//! [`upload`], [`download`], [`handshake`].
 
+mod download;
 mod fan_out;
+mod handshake;
 mod life;
 mod load;
 mod memory;
@@ -12,7 +14,6 @@ mod websocket;
 
 use std::time::Duration;
 
-use crate::config::Site;
 use crate::error::Error;
 use crate::peer::Peer;
 use crate::row::{Servers, Work};
@@ -38,7 +39,7 @@ impl Stand<'_> {
         match work.servers() {
             Servers::Kept(_) => self.measure(work, &self.running),
             Servers::Fresh(setup) => {
-                let running = Running::start(self.peer, Site::prepare(self.peer.kind, setup)?)?;
+                let running = Running::start(self.peer, setup)?;
                 self.measure(work, &[running])
             }
         }
@@ -55,6 +56,9 @@ impl Stand<'_> {
             (Work::WebSocket { connections, size }, [running]) => {
                 websocket::measure(running, *connections, *size, self.turn)
             }
+            (Work::Download { path, .. }, [running]) => download::measure(running, path, self.turn),
+            (Work::Handshakes { connections }, [running]) => Ok(handshake::measure(running, *connections, self.turn)),
+            (Work::Pinned { sessions }, [running]) => memory::pinned(running, *sessions),
             (Work::Upload { size }, [running]) => upload::measure(running, *size),
             (Work::Reload { every, lasting, connections }, [running]) => {
                 Ok(life::reload(running, *every, *lasting, *connections))

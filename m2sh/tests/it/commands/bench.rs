@@ -51,13 +51,13 @@ impl Bench {
         M2sh { line: words.to_owned(), command: prepared(command, self.folder.path()) }
     }
 
-    /// The same without the right to write what the files' modes don't allow, which root otherwise has.
+    /// The same without the right to read and write what the files' modes don't allow, which root otherwise has.
     pub(super) fn humble_m2sh(&self, words: &str) -> M2sh {
         if !rustix::process::geteuid().is_root() {
             return self.m2sh(words);
         }
         let mut command = Command::new("setpriv");
-        command.args(["--bounding-set=-dac_override", "--", env!("CARGO_BIN_EXE_m2sh")]);
+        command.args(["--bounding-set=-dac_override,-dac_read_search", "--", env!("CARGO_BIN_EXE_m2sh")]);
         command.args(words.split_whitespace());
         M2sh { line: words.to_owned(), command: prepared(command, self.folder.path()) }
     }

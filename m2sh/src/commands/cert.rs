@@ -1,0 +1,177 @@
+//! `m2sh cert`: the certificates of servers, and new ones that sign themselves.
+//!
+//! Both are about the folder that the setting `certdir` names.  Trouble with a certificate makes the exit code 1.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use mongrel2::config::settings::Settings;
+use mongrel2::config::{Config, Server};
+use serde_json::{Value, json};
+
+use crate::args::Cert;
+use crate::certdir::{Certdir, Certificate, Fresh, Owner, Pair, is_name};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::found::title;
+use crate::session::Session;
+use crate::show::{Cell, Form, escape};
+
+use super::start::make_folder;
+
+const COLUMNS: [&str; 7] = ["server", "file", "names", "issuer", "ends", "days", "trouble"];
+
+/// Names that always lead to this machine.
+const LOCAL: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+
+pub(super) fn run(args: &Cert, session: &mut Session) -> Result<Exit, Error> {
+    let config = session.config()?;
+    let certdir = Settings::new(&config.settings).certdir.ok_or_else(|| {
+        Error::cannot("find certificates", "the setting `certdir` names no folder")
+            .hint("commit([…], #{ settings: #{ \"certdir\": \"/certs/\" } }) in the script, and `m2sh load`")
+    })?;
+    let verb = if args.new { "make a certificate for" } else { "show" };
+    let chosen = session.choose(config.servers.clone(), &args.which, verb)?;
+    if args.new { make(args, &chosen, &config, &certdir, session) } else { list(&chosen, &config, &certdir, session) }
+}
+
+/// Seconds since 1970.
+pub(super) fn now() -> i64 {
+    let passed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(passed.as_secs()).unwrap_or(i64::MAX)
+}
+
+fn list(chosen: &[Server], config: &Config, certdir: &str, session: &mut Session) -> Result<Exit, Error> {
+    let now = now();
+    let mut rows = Vec::new();
+    let mut troubled = false;
+    for server in chosen {
+        let certdir = Certdir::of(server, &config.servers, certdir);
+        let pairs = certdir.pairs().map_err(|error| {
+            Error::cannot(format!("read the folder `{}`", certdir.folder().display()), error)
+                .hint("is it readable for you?  `sudo` is, if not")
+        })?;
+        troubled |= pairs.iter().any(|pair| !pair.troubles(now).is_empty());
+        rows.extend(pairs.iter().map(|pair| row(server, pair, now)));
+    }
+    session.show.table(&COLUMNS, rows)?;
+    Ok(if troubled { Exit::Failure } else { Exit::Success })
+}
+
+fn row(server: &Server, pair: &Pair, now: i64) -> Vec<Cell> {
+    let certificate = pair.certificate.as_ref().ok();
+    let nothing = || Cell::both("", Value::Null);
+    let issuer = |certificate: &Certificate| certificate.issuer.clone().unwrap_or_else(|| "self-signed".into());
+    let troubles = pair.troubles(now);
+    vec![
+        server.label().into(),
+        pair.file.display().to_string().as_str().into(),
+        Cell::list(certificate.map_or_else(Vec::new, |certificate| certificate.names.clone())),
+        certificate.map_or_else(nothing, |certificate| issuer(certificate).as_str().into()),
+        certificate.map_or_else(nothing, |certificate| certificate.last_day().as_str().into()),
+        certificate.map_or_else(nothing, |certificate| certificate.days(now).into()),
+        Cell::both(&troubles.join("; "), troubles.into()),
+    ]
+}
+
+/// Makes a pair for each server, if there is nothing in the way of any of them.
+fn make(args: &Cert, chosen: &[Server], config: &Config, certdir: &str, session: &mut Session) -> Result<Exit, Error> {
+    if let Some(name) = args.names.iter().find(|name| !is_name(name)) {
+        return Err(Error::usage(
+            format!("make a certificate for `{}`", escape(name)),
+            "it is neither a host name nor an IP address",
+        ));
+    }
+    let certdirs: Vec<_> =
+        chosen.iter().map(|server| (server, Certdir::of(server, &config.servers, certdir))).collect();
+    for (server, certdir) in &certdirs {
+        refuse_to_replace(args, server, certdir)?;
+    }
+    let mut told = Vec::new();
+    for (server, certdir) in &certdirs {
+        let names = if args.names.is_empty() { names(server) } else { args.names.clone() };
+        store(args, server, certdir, &names)?;
+        if told.is_empty() {
+            session.record(&session.operator.entry("cert", args.because.why.as_deref()));
+        }
+        told.push((text(server, certdir, &names, &session.db), json(server, certdir, &names)));
+    }
+    match session.show.form() {
+        Form::Json => session.show.json(&told.into_iter().map(|(_, json)| json).collect::<Vec<_>>())?,
+        Form::Lines | Form::Terminal => told.iter().try_for_each(|(text, _)| session.show.line(text))?,
+    }
+    Ok(Exit::Success)
+}
+
+fn refuse_to_replace(args: &Cert, server: &Server, certdir: &Certdir<'_>) -> Result<(), Error> {
+    let own = certdir.own();
+    let Some(there) = own.iter().find(|path| !args.force && path.symlink_metadata().is_ok()) else {
+        return Ok(());
+    };
+    let cause = format!("`{}` is there already", there.display());
+    Err(Error::cannot(format!("make a certificate for server {}", title(server)), cause)
+        .hint("`-force` puts a new certificate and a new key in the place of what is there"))
+}
+
+fn store(args: &Cert, server: &Server, certdir: &Certdir<'_>, names: &[String]) -> Result<(), Error> {
+    let doing = || format!("make a certificate for server {}", title(server));
+    let chroot = Path::new(&server.chroot);
+    if !chroot.is_dir() {
+        return Err(Error::cannot(doing(), format!("its chroot `{}` is not a folder", server.chroot))
+            .hint("the path counts from the folder that you are in"));
+    }
+    let fresh = Fresh::make(names, args.days, now()).map_err(|error| Error::cannot(doing(), error))?;
+    let folder = certdir.folder();
+    make_folder(folder, chroot)
+        .map_err(|error| Error::cannot(format!("make the folder `{}`", folder.display()), error))?;
+    owner(chroot)
+        .and_then(|owner| fresh.store(&certdir.own(), owner, args.force))
+        .map_err(|error| Error::cannot(format!("write to `{}`", folder.display()), error))
+}
+
+/// Whom files of root's have to belong to, so that the server can read them: the chroot's owner.
+fn owner(chroot: &Path) -> std::io::Result<Owner> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(None);
+    }
+    chroot.metadata().map(|chroot| Some((chroot.uid(), chroot.gid())))
+}
+
+/// The names of the server's hosts, as far as they are names and not patterns, and those of this machine.
+fn names(server: &Server) -> Vec<String> {
+    let hosts = server.hosts.iter();
+    let patterns =
+        hosts.flat_map(|host| std::iter::once(host.matching_or_name()).chain(host.aliases.iter().map(String::as_str)));
+    let mut names: Vec<String> = Vec::new();
+    for name in patterns.filter(|name| is_name(name)).chain(LOCAL) {
+        if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}
+
+fn text(server: &Server, certdir: &Certdir<'_>, names: &[String], db: &Path) -> String {
+    let [certificate, key] = certdir.own().map(|path| escape(&path.display().to_string()));
+    let db = escape(&db.display().to_string());
+    let ask = if server.use_ssl {
+        format!("curl --cacert {certificate} https://{}:{}/", host(names), server.port)
+    } else {
+        "`use_ssl: true` in the Server of the script, which makes its port speak TLS".into()
+    };
+    let names = names.join(" ");
+    format!("Made {certificate} and {key} for {names}\nTry: m2sh reload -db {db} -uuid {}\n     {ask}", server.uuid)
+}
+
+/// The name in a URL that leads to this machine, if there is one.
+fn host(names: &[String]) -> String {
+    let local = names.iter().find(|name| LOCAL.contains(&name.as_str()));
+    let name = local.or(names.first()).map_or("localhost", String::as_str);
+    if name.contains(':') { format!("[{name}]") } else { name.replacen("*.", "www.", 1) }
+}
+
+fn json(server: &Server, certdir: &Certdir<'_>, names: &[String]) -> Value {
+    let [certificate, key] = certdir.own().map(|path| path.display().to_string());
+    json!({"server": server.label(), "uuid": server.uuid, "certificate": certificate, "key": key, "names": names})
+}
