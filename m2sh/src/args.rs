@@ -65,6 +65,8 @@ pub enum Command {
     Stop(Stop),
     /// Let a server read its configuration again
     Reload(Act),
+    /// Ask a running server at its control port, or tell it what to do
+    Control(Control),
     /// Tell whether a server runs
     Running(Which),
     /// Print the log of what was done to the database and its servers
@@ -163,6 +165,20 @@ pub struct Act {
     /// Why
     #[command(flatten)]
     pub because: Because,
+}
+
+/// Arguments of `control`.
+#[derive(Debug, clap::Args)]
+pub struct Control {
+    /// Which servers
+    #[command(flatten)]
+    pub which: Which,
+    /// Why
+    #[command(flatten)]
+    pub because: Because,
+    /// What to say, as in `status net`; `help` lists what can be said [default: the lines of stdin]
+    #[arg(value_name = "COMMAND")]
+    pub words: Vec<String>,
 }
 
 /// Arguments of `commit`.

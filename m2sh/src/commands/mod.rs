@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod commit;
+mod control;
 mod crew;
 mod demo;
 mod dump;
@@ -41,6 +42,7 @@ pub fn run(command: Command, session: &mut Session) -> Result<Exit, Error> {
         Command::Start(args) => start::run(&args, session),
         Command::Stop(args) => stop::run(&args, session),
         Command::Reload(args) => reload::run(&args, session),
+        Command::Control(args) => control::run(&args, session),
         Command::Running(which) => running::run(&which, session),
         Command::Log => log::run(session),
         Command::Commit(args) => commit::run(args, session),

@@ -2,6 +2,7 @@
 
 mod audit;
 mod bench;
+mod controlling;
 mod faults;
 mod listing;
 mod loading;
