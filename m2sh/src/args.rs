@@ -67,6 +67,8 @@ pub enum Command {
     Reload(Act),
     /// List the certificates of a server, or make one with -new
     Cert(Cert),
+    /// Ask a running server at its control port, or tell it what to do
+    Control(Control),
     /// Tell whether a server runs
     Running(Which),
     /// Print the log of what was done to the database and its servers
@@ -189,6 +191,20 @@ pub struct Cert {
     /// Why
     #[command(flatten)]
     pub because: Because,
+}
+
+/// Arguments of `control`.
+#[derive(Debug, clap::Args)]
+pub struct Control {
+    /// Which servers
+    #[command(flatten)]
+    pub which: Which,
+    /// Why
+    #[command(flatten)]
+    pub because: Because,
+    /// What to say, as in `status net`; `help` lists what can be said [default: the lines of stdin]
+    #[arg(value_name = "COMMAND")]
+    pub words: Vec<String>,
 }
 
 /// Arguments of `commit`.

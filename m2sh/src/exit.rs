@@ -11,7 +11,7 @@ pub enum Exit {
     Failure = 1,
     /// 2: the command line makes no sense.
     Usage = 2,
-    /// 3: a server that `running`, `stop` or `reload` was asked about does not run.
+    /// 3: a server that `running`, `stop`, `reload` or `control` was asked about does not run.
     NotRunning = 3,
 }
 

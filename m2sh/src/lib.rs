@@ -4,6 +4,7 @@
 //! * [`commands`]: one file per command.  Each gets a [`session`]: the database, the output, the operator.
 //! * [`select`]: which servers a command is about.  [`process`], [`found`], [`report`]: the running ones, and what
 //!   became of them.
+//! * [`port`]: their control ports.
 //! * [`show`]: tables, tab-separated lines, JSON.  [`target`]: what a route leads to, in words.
 //! * [`asked`]: what `m2sh route` is asked about.  [`certdir`]: certificates and keys, and new ones.
 //! * [`operator`]: who is at work here, for the audit log.
@@ -18,6 +19,7 @@ pub mod error;
 pub mod exit;
 pub mod found;
 pub mod operator;
+pub mod port;
 pub mod process;
 pub mod report;
 pub mod script;

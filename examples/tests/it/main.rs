@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod pinned;
 mod scatter;
 mod upload;
 mod websocket;

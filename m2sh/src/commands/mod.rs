@@ -2,6 +2,7 @@
 
 mod cert;
 mod commit;
+mod control;
 mod crew;
 mod demo;
 mod dump;
@@ -43,6 +44,7 @@ pub fn run(command: Command, session: &mut Session) -> Result<Exit, Error> {
         Command::Stop(args) => stop::run(&args, session),
         Command::Reload(args) => reload::run(&args, session),
         Command::Cert(args) => cert::run(&args, session),
+        Command::Control(args) => control::run(&args, session),
         Command::Running(which) => running::run(&which, session),
         Command::Log => log::run(session),
         Command::Commit(args) => commit::run(args, session),

@@ -3,32 +3,18 @@
 //! A server is asked at its control port, and tells what came of it.  One that has none, or whose control port is not
 //! there for this user, gets SIGHUP, and tells nothing.
 
-use std::time::{Duration, Instant};
-
-use mongrel2::config::Server;
-use mongrel2::control::Client;
-use mongrel2::wire::control::{Answer, Command};
-use mongrel2::wire::tnetstring::Value;
+use mongrel2::wire::control::Command;
 use rustix::process::Signal;
 
 use crate::args::Act;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::found::Found;
-use crate::process::Process;
+use crate::port::{Port, number};
 use crate::report::Report;
 use crate::session::Session;
 
 use super::stop::refused;
-
-/// How long a server may take to say who it is.
-const HELLO: Duration = Duration::from_secs(5);
-
-/// How long a reload may take.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// How often it is looked whether the server still runs.
-const TICK: Duration = Duration::from_millis(100);
 
 pub(super) fn run(args: &Act, session: &mut Session) -> Result<Exit, Error> {
     let servers = session.selected(&args.which, "reload")?;
@@ -46,46 +32,16 @@ fn reload(report: &mut Report, found: &Found, control_port: &str) {
     let Some(process) = found.process() else {
         return report.absent(found);
     };
-    match port_of(&found.server, control_port, process).map(|client| ask(&client, process)) {
-        Some(Ok(generation)) => report.reloaded(found, generation),
-        Some(Err(reason)) => report.failed(&Error::cannot(format!("reload server {}", found.title()), reason)),
-        None => match process.signal(Signal::HUP) {
+    let refusal = |reason: &str| Error::cannot(format!("reload server {}", found.title()), reason);
+    match Port::open(&found.server, control_port, process).map(|port| port.ask(&Command::Reload)) {
+        Ok(Ok(answer)) => match number(&answer, "generation") {
+            Some(generation) => report.reloaded(found, generation),
+            None => report.failed(&refusal("the answer names no generation")),
+        },
+        Ok(Err(error)) => report.failed(&refusal(&error.to_string())),
+        Err(_) => match process.signal(Signal::HUP) {
             Ok(()) => report.done("Reloading", found),
             Err(error) => report.failed(&refused("reload", found, &error)),
         },
-    }
-}
-
-/// The server's control port, if it is there and this server's.
-fn port_of(server: &Server, setting: &str, process: &Process) -> Option<Client> {
-    let client = Client::connect(&server.outside(server.control_port_or(setting))).ok()?;
-    let info = client.ask(&Command::Info, HELLO).ok()?;
-    (number(&info, "pid") == Some(process.pid.into())).then_some(client)
-}
-
-/// Reloads; gives the generation, or why there is none.
-fn ask(client: &Client, process: &Process) -> Result<i64, String> {
-    let deadline = Instant::now() + PATIENCE;
-    client.send(&Command::Reload).map_err(|error| error.to_string())?;
-    loop {
-        match client.answer(TICK) {
-            Ok(Some(Err(failure))) => return Err(failure.to_string()),
-            Ok(Some(answer)) => return number(&answer, "generation").ok_or_else(|| "it names no generation".into()),
-            Err(error) => return Err(error.to_string()),
-            Ok(None) if process.wait(Duration::ZERO).unwrap_or(false) => return Err("it has ended".into()),
-            Ok(None) if Instant::now() > deadline => {
-                return Err(format!("no answer in {} s; see its error log", PATIENCE.as_secs()));
-            }
-            Ok(None) => {}
-        }
-    }
-}
-
-/// A number in the first row of an answer.
-fn number(answer: &Answer, column: &str) -> Option<i64> {
-    let table = answer.as_ref().ok()?;
-    match table.value(table.rows.first()?, column)? {
-        Value::Integer(number) => Some(*number),
-        _ => None,
     }
 }

@@ -3,6 +3,7 @@
 mod audit;
 mod bench;
 mod certs;
+mod controlling;
 mod faults;
 mod listing;
 mod loading;
