@@ -1,7 +1,8 @@
 //! The folder with certificates and keys of a server: what is in it, what is wrong with that, and a new pair.
 //!
 //! A pair is `NAME.crt` and `NAME.key`.  NAME is the server's UUID, or that of a host for clients that name it
-//! (SNI): all of them are the server's, but those of other servers' UUIDs.  No clock is read here.
+//! (SNI): all of them are the server's, but those of other servers' UUIDs.  The signers of clients' certificates
+//! (`ssl.ca_chain`) may lie there too, without a key.  No clock is read here.
 
 mod certificate;
 mod fresh;
@@ -17,6 +18,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use mongrel2::config::Server;
+use mongrel2::config::settings::Settings;
 
 /// The extensions of certificates and keys.
 const EXTENSIONS: [&str; 2] = ["crt", "key"];
@@ -28,14 +30,18 @@ pub struct Certdir<'a> {
     server: &'a Server,
     /// The UUIDs of other servers.
     others: BTreeSet<&'a str>,
+    /// Certificates that have no key here.
+    signers: Option<PathBuf>,
 }
 
 impl<'a> Certdir<'a> {
-    /// That of one of the servers, by the value of the setting.
-    pub fn of(server: &'a Server, servers: &'a [Server], setting: &str) -> Self {
+    /// That of one of the servers; `None` if the settings name none.
+    pub fn of(server: &'a Server, servers: &'a [Server], settings: &Settings) -> Option<Self> {
+        let folder = server.under_chroot(settings.certdir.as_ref()?);
         let uuids = servers.iter().map(|other| other.uuid.as_str());
         let others = uuids.filter(|uuid| *uuid != server.uuid).collect();
-        Self { folder: server.under_chroot(setting), server, others }
+        let signers = settings.ca_chain.as_ref().map(|path| server.under_chroot(path));
+        Some(Self { folder, server, others, signers })
     }
 
     /// Where it is.
@@ -62,7 +68,7 @@ impl<'a> Certdir<'a> {
             names.insert(self.server.uuid.clone());
         }
         let own = names.iter().filter(|name| !self.others.contains(name.as_str()));
-        Ok(own.map(|name| Pair::read(&self.folder, name)).collect())
+        Ok(own.map(|name| Pair::read(&self.folder, name, self.signers.as_deref())).collect())
     }
 }
 

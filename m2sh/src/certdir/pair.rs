@@ -24,7 +24,8 @@ pub struct Pair {
     pub file: PathBuf,
     /// What it says.
     pub certificate: Result<Certificate, Fault>,
-    key: Result<Key, Fault>,
+    /// `None` if there is none to be.
+    key: Option<Result<Key, Fault>>,
 }
 
 /// Why there is nothing in a file.
@@ -50,12 +51,13 @@ struct Key {
 }
 
 impl Pair {
-    /// Reads both files.
-    pub(super) fn read(folder: &Path, name: &str) -> Self {
+    /// Reads both files; `signers` is a certificate that needs no key.
+    pub(super) fn read(folder: &Path, name: &str, signers: Option<&Path>) -> Self {
         let file = folder.join(format!("{name}.crt"));
         let certificate = read(&file)
             .and_then(|(text, _)| Certificate::parse(&text).ok_or(Fault::Malformed("it is not a certificate in PEM")));
-        Self { certificate, key: Key::read(&folder.join(format!("{name}.key"))), file }
+        let needs_key = signers != Some(&file);
+        Self { certificate, key: needs_key.then(|| Key::read(&folder.join(format!("{name}.key")))), file }
     }
 
     /// What is wrong with them, each fit for a cell of a table.
@@ -70,8 +72,9 @@ impl Pair {
             Ok(_) => {}
         }
         match &self.key {
-            Err(fault) => troubles.push(format!("key {fault}")),
-            Ok(key) => troubles.extend(key.troubles(self.certificate.as_ref().ok()).map(str::to_owned)),
+            Some(Err(fault)) => troubles.push(format!("key {fault}")),
+            Some(Ok(key)) => troubles.extend(key.troubles(self.certificate.as_ref().ok()).map(str::to_owned)),
+            None => {}
         }
         troubles
     }

@@ -6,8 +6,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use mongrel2::config::Server;
 use mongrel2::config::settings::Settings;
-use mongrel2::config::{Config, Server};
 use serde_json::{Value, json};
 
 use crate::args::Cert;
@@ -27,13 +27,16 @@ const LOCAL: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 pub(super) fn run(args: &Cert, session: &mut Session) -> Result<Exit, Error> {
     let config = session.config()?;
-    let certdir = Settings::new(&config.settings).certdir.ok_or_else(|| {
-        Error::cannot("find certificates", "the setting `certdir` names no folder")
-            .hint("commit([…], #{ settings: #{ \"certdir\": \"/certs/\" } }) in the script, and `m2sh load`")
-    })?;
     let verb = if args.new { "make a certificate for" } else { "show" };
     let chosen = session.choose(config.servers.clone(), &args.which, verb)?;
-    if args.new { make(args, &chosen, &config, &certdir, session) } else { list(&chosen, &config, &certdir, session) }
+    let settings = Settings::new(&config.settings);
+    let certdirs = chosen.iter().filter_map(|server| Some((server, Certdir::of(server, &config.servers, &settings)?)));
+    let certdirs: Vec<_> = certdirs.collect();
+    if certdirs.is_empty() {
+        return Err(Error::cannot("find certificates", "the setting `certdir` names no folder")
+            .hint("commit([…], #{ settings: #{ \"certdir\": \"/certs/\" } }) in the script, and `m2sh load`"));
+    }
+    if args.new { make(args, &certdirs, session) } else { list(&certdirs, session) }
 }
 
 /// Seconds since 1970.
@@ -42,12 +45,11 @@ pub(super) fn now() -> i64 {
     i64::try_from(passed.as_secs()).unwrap_or(i64::MAX)
 }
 
-fn list(chosen: &[Server], config: &Config, certdir: &str, session: &mut Session) -> Result<Exit, Error> {
+fn list(certdirs: &[(&Server, Certdir<'_>)], session: &mut Session) -> Result<Exit, Error> {
     let now = now();
     let mut rows = Vec::new();
     let mut troubled = false;
-    for server in chosen {
-        let certdir = Certdir::of(server, &config.servers, certdir);
+    for (server, certdir) in certdirs {
         let pairs = certdir.pairs().map_err(|error| {
             Error::cannot(format!("read the folder `{}`", certdir.folder().display()), error)
                 .hint("is it readable for you?  `sudo` is, if not")
@@ -76,20 +78,18 @@ fn row(server: &Server, pair: &Pair, now: i64) -> Vec<Cell> {
 }
 
 /// Makes a pair for each server, if there is nothing in the way of any of them.
-fn make(args: &Cert, chosen: &[Server], config: &Config, certdir: &str, session: &mut Session) -> Result<Exit, Error> {
+fn make(args: &Cert, certdirs: &[(&Server, Certdir<'_>)], session: &mut Session) -> Result<Exit, Error> {
     if let Some(name) = args.names.iter().find(|name| !is_name(name)) {
         return Err(Error::usage(
             format!("make a certificate for `{}`", escape(name)),
             "it is neither a host name nor an IP address",
         ));
     }
-    let certdirs: Vec<_> =
-        chosen.iter().map(|server| (server, Certdir::of(server, &config.servers, certdir))).collect();
-    for (server, certdir) in &certdirs {
+    for (server, certdir) in certdirs {
         refuse_to_replace(args, server, certdir)?;
     }
     let mut told = Vec::new();
-    for (server, certdir) in &certdirs {
+    for (server, certdir) in certdirs {
         let names = if args.names.is_empty() { names(server) } else { args.names.clone() };
         store(args, server, certdir, &names)?;
         if told.is_empty() {

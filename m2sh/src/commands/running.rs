@@ -40,8 +40,8 @@ pub(super) fn run(which: &Which, session: &mut Session) -> Result<Exit, Error> {
 fn pairs(server: &Server, session: &Session) -> Vec<Pair> {
     let known = || {
         let database = session.database().ok()?;
-        let certdir = Settings::new(&database.settings().ok()?).certdir?;
-        Certdir::of(server, &database.servers().ok()?, &certdir).pairs().ok()
+        let settings = Settings::new(&database.settings().ok()?);
+        Certdir::of(server, &database.servers().ok()?, &settings)?.pairs().ok()
     };
     if server.use_ssl { known().unwrap_or_default() } else { Vec::new() }
 }

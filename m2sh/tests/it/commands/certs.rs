@@ -26,7 +26,8 @@ fn bench(servers: Vec<Server>) -> Bench {
 }
 
 fn save(bench: &Bench, servers: Vec<Server>) {
-    let settings = [("certdir".to_owned(), "/certs/".to_owned())].into();
+    let settings = [("certdir", "/certs/"), ("ssl.ca_chain", "/certs/clients.crt")];
+    let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     bench.save(&Config { servers, settings, ..Config::default() });
 }
 
@@ -136,7 +137,7 @@ fn trouble_is_told() {
         line.unwrap_or_else(|| panic!("no {name} in {found:?}")).rsplit('|').next().unwrap().to_owned()
     };
     assert_eq!(trouble("1"), "certificate missing; key missing");
-    for name in ["1", "2", "good", "over", "early", "keyless", "other", "open", "garbage", "coded"] {
+    for name in ["1", "2", "good", "clients", "over", "early", "keyless", "other", "open", "garbage", "coded"] {
         put(&bench, name, 30, 0);
     }
     put(&bench, "over", 30, 31);
@@ -144,6 +145,7 @@ fn trouble_is_told() {
     let [certificate, key] = ["other", "good"].map(|name| paths(&bench, name)).map(|[_, key]| key);
     fs::copy(key, certificate).unwrap();
     fs::remove_file(&paths(&bench, "keyless")[1]).unwrap();
+    fs::remove_file(&paths(&bench, "clients")[1]).unwrap();
     fs::set_permissions(&paths(&bench, "open")[1], fs::Permissions::from_mode(0o604)).unwrap();
     fs::write(&paths(&bench, "garbage")[0], "x").unwrap();
     fs::create_dir(bench.path("certs/folder.crt")).unwrap();
@@ -154,6 +156,7 @@ fn trouble_is_told() {
     for (name, expected) in [
         ("1", ""),
         ("good", ""),
+        ("clients", ""),
         ("over", "certificate over"),
         ("early", "certificate not valid until"),
         ("keyless", "key missing"),
@@ -167,7 +170,7 @@ fn trouble_is_told() {
         assert_eq!(trouble(name).is_empty(), expected.is_empty(), "{name}: {}", trouble(name));
     }
     let rows = bench.m2sh("cert -uuid 1").exits(1);
-    assert_eq!(lines(&rows).len(), 10, "{}", rows.stdout);
+    assert_eq!(lines(&rows).len(), 11, "{}", rows.stdout);
     assert!(lines(&rows).contains(&"s1|certs/over.crt|example.com|self-signed|-1|certificate over".to_owned()));
 }
 

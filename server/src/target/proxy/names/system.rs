@@ -118,6 +118,11 @@ mod tests {
     }
 
     #[test]
+    fn every_system_knows_itself() {
+        assert_eq!(System::read().addresses("localhost").map(|addresses| addresses.len()), Some(2));
+    }
+
+    #[test]
     fn name_servers_are_the_systems_or_others() {
         let check = |file: &str, nameservers: &[&str], expected: &str| {
             let nameservers: Vec<SocketAddr> = nameservers.iter().map(|address| address.parse().unwrap()).collect();
