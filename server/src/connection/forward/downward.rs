@@ -213,6 +213,10 @@ impl Downward {
 
     /// Reads more, and makes of it what the client gets.
     fn poll_link(&mut self, context: &mut Context<'_>, link: &Link) -> Poll<Result<(), Fault>> {
+        // There may be many that wait, which need no buffers for that.
+        if ready!(link.poll_readable(context)).is_err() {
+            return Poll::Ready(Err(BadAnswer::Short.into()));
+        }
         let State::Body(passage) = &mut self.state else {
             self.incoming.reserve(FIRST);
             return Poll::Ready(match ready!(link.poll_read(context, &mut self.incoming)) {

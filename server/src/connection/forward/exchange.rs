@@ -125,7 +125,7 @@ impl<'a> Exchange<'a> {
 
     /// Carries it out.
     pub(super) async fn run(&mut self, stream: &mut Stream) -> End {
-        let mut timer = pin!(tokio::time::sleep(self.terms.first_byte));
+        let mut timer = pin!(tokio::time::sleep_until((self.clock.moved + self.terms.first_byte).into()));
         poll_fn(|context| self.poll(context, stream, timer.as_mut())).await
     }
 

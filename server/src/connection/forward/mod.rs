@@ -11,7 +11,6 @@ mod tunnel;
 mod upward;
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use self::exchange::{End, Exchange, Fault, Terms};
 use self::pinned::Pin;
@@ -44,7 +43,7 @@ impl Connection {
     ) -> Result<Outcome, Refusal> {
         let errand = Errand { request, aim, proxy, rest };
         self.stream.vitals().enter(Phase::Forwarding);
-        let mut up = Upward::new(request, self.stream.take_rest(), Instant::now());
+        let mut up = Upward::new(request, self.stream.take_rest());
         let outcome = match &proxy.sessions {
             Some(sessions) => self.run_pinned(&errand, &mut up, sessions).await,
             None => self.run(&errand, &mut up).await,
@@ -75,11 +74,12 @@ impl Connection {
                 upstream.answered();
             }
             match end {
-                End::Complete if down.is_clean() && up.is_done() => {
-                    self.let_rest(link, errand);
+                End::Complete => {
+                    if down.is_clean() && up.is_done() {
+                        self.let_rest(link, errand);
+                    }
                     return Ok(down.outcome());
                 }
-                End::Complete => return Ok(down.outcome()),
                 End::Switched => return Ok(self.switched(errand, down.into_rest(), &link).await),
                 End::Gone => return Ok(Outcome { after: After::Close, ..down.outcome() }),
                 End::Refused(refusal) => return Err(refusal),

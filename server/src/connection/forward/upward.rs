@@ -12,6 +12,9 @@ use crate::target::proxy::Link;
 /// How much of a body is sent at once.
 const PIECE: usize = 64 * 1024;
 
+/// How much longer than it came a head mostly becomes.
+const ROOM: usize = 512;
+
 /// The request's half of an exchange.
 #[derive(Debug)]
 pub(super) struct Upward {
@@ -48,12 +51,13 @@ pub(super) enum Wait {
 
 impl Upward {
     /// Begins a request, of whose body `bytes` have come.
-    pub(super) fn new(request: &Request, bytes: Vec<u8>, now: Instant) -> Self {
+    pub(super) fn new(request: &Request, bytes: Vec<u8>) -> Self {
         let framing = request.head.framing;
         let waits = request.head.expects_continue && bytes.is_empty() && framing != Framing::Length(0);
-        let state = if waits { State::Held(now) } else { State::Sending };
+        let state = if waits { State::Held(Instant::now()) } else { State::Sending };
         let in_chunks = framing == Framing::Chunked;
-        Self { out: Vec::new(), written: 0, body: Body::new(framing, bytes), in_chunks, state }
+        let out = Vec::with_capacity(request.head.length + ROOM);
+        Self { out, written: 0, body: Body::new(framing, bytes), in_chunks, state }
     }
 
     /// Puts the head in front of what has come of the body; a request that is sent again has none.

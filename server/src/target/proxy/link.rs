@@ -82,6 +82,11 @@ impl Link {
         self.socket
     }
 
+    /// Waits until something can be read.
+    pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.poll_read_ready(context)
+    }
+
     /// Reads what is there behind the bytes of `buffer`; 0 is the end.
     ///
     /// A read that leaves room has taken everything that was there, so that the read that would find nothing is saved.

@@ -96,19 +96,17 @@ pub(crate) fn render<'a>(
 
 /// What this hop adds.
 fn add(out: &mut Vec<u8>, asked: &Asked<'_>, said: &Said<'_>, hop: &Hop<'_>) {
-    let before = |values: &[&[u8]]| if hop.trusts_client { values.join(&b", "[..]) } else { Vec::new() };
-    let kept = |value: Option<&[u8]>| value.filter(|_| hop.trusts_client).map(<[u8]>::to_vec);
-    let host = said.host.unwrap_or_default();
-    let peer = hop.peer.to_string();
-    line(out, "X-Forwarded-For", &joined(before(&said.addresses), peer.as_bytes()));
-    line(out, "X-Forwarded-Proto", &kept(said.proto).unwrap_or_else(|| hop.scheme.into()));
-    if let Some(host) = kept(said.forwarded_host).or_else(|| said.host.map(<[u8]>::to_vec)) {
-        line(out, "X-Forwarded-Host", &host);
+    let before = |values| if hop.trusts_client { values } else { &[][..] };
+    let kept = |value: Option<_>| value.filter(|_| hop.trusts_client);
+    list(out, "X-Forwarded-For", before(&said.addresses), |out| print(out, format_args!("{}", hop.peer)));
+    line(out, "X-Forwarded-Proto", kept(said.proto).unwrap_or(hop.scheme.as_bytes()));
+    if let Some(host) = kept(said.forwarded_host).or(said.host) {
+        line(out, "X-Forwarded-Host", host);
     }
-    line(out, "Forwarded", &joined(before(&said.forwarded), &forwarded(hop, host)));
+    list(out, "Forwarded", before(&said.forwarded), |out| forwarded(out, hop, said.host.unwrap_or_default()));
     // A gateway says so in each request (RFC 9110, section 7.6.3).
-    let via = format!("1.{} mongrel2", asked.minor);
-    line(out, "Via", &joined(said.via.join(&b", "[..]), via.as_bytes()));
+    let via: &[u8] = if asked.minor == 0 { b"1.0 mongrel2" } else { b"1.1 mongrel2" };
+    list(out, "Via", &said.via, |out| out.extend_from_slice(via));
     if asked.is_chunked {
         line(out, "Transfer-Encoding", b"chunked");
     }
@@ -122,30 +120,37 @@ fn add(out: &mut Vec<u8>, asked: &Asked<'_>, said: &Said<'_>, hop: &Hop<'_>) {
 }
 
 /// An element of Forwarded (RFC 7239, sections 4 and 6); what isn't a token is quoted.
-fn forwarded(hop: &Hop<'_>, host: &[u8]) -> Vec<u8> {
-    let mut element = Vec::new();
+fn forwarded(out: &mut Vec<u8>, hop: &Hop<'_>, host: &[u8]) {
     match hop.peer {
-        IpAddr::V4(peer) => write!(element, "for={peer}"),
-        IpAddr::V6(peer) => write!(element, "for=\"[{peer}]\""),
+        IpAddr::V4(peer) => print(out, format_args!("for={peer}")),
+        IpAddr::V6(peer) => print(out, format_args!("for=\"[{peer}]\"")),
     }
-    .expect("a Vec takes everything");
     if !host.is_empty() {
         let is_plain = host.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(byte));
         let quote: &[u8] = if is_plain { b"" } else { b"\"" };
         // Neither quotes nor backslashes are allowed in a host.
-        element.extend([b";host=", quote, host, quote].concat());
+        for part in [b";host=", quote, host, quote] {
+            out.extend_from_slice(part);
+        }
     }
-    element.extend_from_slice(b";proto=");
-    element.extend_from_slice(hop.scheme.as_bytes());
-    element
+    out.extend_from_slice(b";proto=");
+    out.extend_from_slice(hop.scheme.as_bytes());
 }
 
-fn joined(mut before: Vec<u8>, last: &[u8]) -> Vec<u8> {
-    if !before.is_empty() {
-        before.extend_from_slice(b", ");
+fn print(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
+    out.write_fmt(text).expect("a Vec takes everything");
+}
+
+/// Appends a header line with a list, whose last element is ours.
+fn list(out: &mut Vec<u8>, name: &str, before: &[&[u8]], last: impl FnOnce(&mut Vec<u8>)) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    for value in before {
+        out.extend_from_slice(value);
+        out.extend_from_slice(b", ");
     }
-    before.extend_from_slice(last);
-    before
+    last(out);
+    out.extend_from_slice(b"\r\n");
 }
 
 fn line(out: &mut Vec<u8>, name: &str, value: &[u8]) {
