@@ -24,7 +24,11 @@ impl Found {
         servers.into_iter().map(Self::one).collect()
     }
 
-    fn one(server: Server) -> Result<Self, Error> {
+    /// Looks one up.
+    ///
+    /// # Errors
+    /// Its PID file can't be read.
+    pub fn one(server: Server) -> Result<Self, Error> {
         let state = State::of(&server).map_err(|error| {
             let path = server.pid_path();
             Error::cannot(format!("read the PID file `{}`", path.display()), error)

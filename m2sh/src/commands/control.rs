@@ -126,14 +126,18 @@ impl Talk<'_> {
         let Wish::Ask(command) = parse(words)? else {
             return help(session);
         };
-        let table = self.ask(&command, found)?;
+        // It may have been stopped, and started again.
+        let found = Found::one(found.server.clone())?;
+        let table = self.ask(&command, &found)?;
         self.record(&command, &format!("{} {}", session.operator.how, escape(words)), session);
-        show(vec![(found, table)], false, session)
+        show(vec![(&found, table)], false, session)
     }
 
     fn ask(&self, command: &Command, found: &Found) -> Result<Table, Error> {
         let doing = || format!("do `{}` at server {}", escape(&command.to_string()), found.title());
-        let process = found.process().expect("only running servers are asked");
+        let Some(process) = found.process() else {
+            return Err(Error::cannot(doing(), found.absence()));
+        };
         let port = Port::open(&found.server, &self.setting, process).map_err(|error| closed(&doing(), &error))?;
         port.ask(command).map_err(|error| match error {
             PortError::Refused(failure) => Error::cannot(doing(), reason(command, &failure)),
