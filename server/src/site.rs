@@ -17,11 +17,14 @@ use crate::target::Target;
 use crate::target::directory::Directory;
 use crate::target::handler::{Dispatch, Handler, Inlet, SocketError, Sockets};
 use crate::target::redirect::Redirect;
+use crate::tls::Terms;
 
 /// Everything that requests are answered from.
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) settings: Settings,
+    /// TLS, unless the port speaks in the clear.
+    pub(crate) terms: Option<Arc<Terms>>,
     /// Where answers are counted.
     pub(crate) places: Arc<Places>,
     hosts: Hosts<Arc<Host>>,
@@ -36,6 +39,8 @@ pub(crate) struct Site {
 pub(crate) struct Host {
     pub(crate) name: String,
     pub(crate) maintenance: bool,
+    /// For how many seconds browsers shall come back over TLS only; 0 is not said.
+    pub(crate) hsts: u32,
     pub(crate) pages: Pages,
     pub(crate) routes: Routes<Destination>,
     /// Where answers are counted that none of the routes has given.
@@ -59,7 +64,7 @@ struct Receiver {
 }
 
 impl Site {
-    /// Builds the site of a server.
+    /// Builds the site of a server, in the clear.
     ///
     /// # Errors
     /// A handler address that can't be bound.
@@ -82,6 +87,7 @@ impl Site {
         let default = hosts.iter().find(|(host, _)| host.name == server.default_host).expect("checked");
         Ok(Self {
             settings: checked.settings().clone(),
+            terms: None,
             default_host: Arc::clone(&default.1),
             hosts: Hosts::new(hosts.iter().flat_map(patterns)),
             mimetypes: checked.config().mimetypes.clone().into_iter().collect(),
@@ -139,6 +145,7 @@ impl Builder<'_> {
         Ok(Host {
             name: host.name.clone(),
             maintenance: host.maintenance,
+            hsts: u32::try_from(host.hsts).unwrap_or(u32::MAX),
             pages: Pages::new(&host.error_pages, |extension| mimetypes.get(extension).map(String::as_str)),
             routes: Routes::new(rules),
             place: self.places.host(h),

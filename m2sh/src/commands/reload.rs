@@ -47,7 +47,7 @@ fn reload(report: &mut Report, found: &Found, control_port: &str) {
         return report.absent(found);
     };
     match port_of(&found.server, control_port, process).map(|client| ask(&client, process)) {
-        Some(Ok(generation)) => report.reloaded(found, generation),
+        Some(Ok(reloaded)) => report.reloaded(found, reloaded.generation, &reloaded.warnings),
         Some(Err(reason)) => report.failed(&Error::cannot(format!("reload server {}", found.title()), reason)),
         None => match process.signal(Signal::HUP) {
             Ok(()) => report.done("Reloading", found),
@@ -63,14 +63,24 @@ fn port_of(server: &Server, setting: &str, process: &Process) -> Option<Client> 
     (number(&info, "pid") == Some(process.pid.into())).then_some(client)
 }
 
-/// Reloads; gives the generation, or why there is none.
-fn ask(client: &Client, process: &Process) -> Result<i64, String> {
+/// What a server tells of its reload.
+struct Reloaded {
+    generation: i64,
+    /// What isn't as the configuration says.
+    warnings: Vec<String>,
+}
+
+/// Reloads; gives what the server tells, or why there is nothing.
+fn ask(client: &Client, process: &Process) -> Result<Reloaded, String> {
     let deadline = Instant::now() + PATIENCE;
     client.send(&Command::Reload).map_err(|error| error.to_string())?;
     loop {
         match client.answer(TICK) {
             Ok(Some(Err(failure))) => return Err(failure.to_string()),
-            Ok(Some(answer)) => return number(&answer, "generation").ok_or_else(|| "it names no generation".into()),
+            Ok(Some(answer)) => {
+                let generation = number(&answer, "generation").ok_or("it names no generation")?;
+                return Ok(Reloaded { generation, warnings: warnings(&answer) });
+            }
             Err(error) => return Err(error.to_string()),
             Ok(None) if process.wait(Duration::ZERO).unwrap_or(false) => return Err("it has ended".into()),
             Ok(None) if Instant::now() > deadline => {
@@ -81,11 +91,23 @@ fn ask(client: &Client, process: &Process) -> Result<i64, String> {
     }
 }
 
+/// What an answer to reload warns of; that of an older server has no such column.
+fn warnings(answer: &Answer) -> Vec<String> {
+    let text = |value: &Value| if let Value::String(text) = value { Some(text.clone()) } else { None };
+    match value(answer, "warnings") {
+        Some(Value::List(warnings)) => {
+            warnings.iter().filter_map(text).map(|text| String::from_utf8_lossy(&text).into_owned()).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// A number in the first row of an answer.
 fn number(answer: &Answer, column: &str) -> Option<i64> {
+    if let Value::Integer(number) = value(answer, column)? { Some(*number) } else { None }
+}
+
+fn value<'a>(answer: &'a Answer, column: &str) -> Option<&'a Value> {
     let table = answer.as_ref().ok()?;
-    match table.value(table.rows.first()?, column)? {
-        Value::Integer(number) => Some(*number),
-        _ => None,
-    }
+    table.value(table.rows.first()?, column)
 }

@@ -73,6 +73,7 @@ pub(crate) fn net(connections: impl Iterator<Item = Seen>) -> Table {
         "route",
         "age",
         "queue",
+        "tls",
     ];
     Table::new(&headers, connections.iter().map(connection).collect())
 }
@@ -94,6 +95,7 @@ fn connection(seen: &Seen) -> Vec<Value> {
         seen.route.as_str().into(),
         vitals.age.into(),
         count(seen.queue),
+        vitals.secrecy.name().into(),
     ]
 }
 

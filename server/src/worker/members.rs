@@ -79,7 +79,7 @@ impl Worker {
         let place = members.vacant_entry();
         let identity = Identity { id: self.take_id(), fd: stream.as_raw_fd(), peer };
         let vitals = Rc::new(Vitals::new(identity, Instant::now()));
-        let accepted = Accepted { stream, counted };
+        let accepted = Accepted { stream, counted, terms: self.site.borrow().terms.clone() };
         let connection = Connection::new(accepted, Rc::clone(self), place.key(), Rc::clone(&vitals));
         let task = tokio::task::spawn_local(Serving::new(connection)).abort_handle();
         place.insert(Member { vitals, task });
