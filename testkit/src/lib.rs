@@ -1,7 +1,7 @@
 //! What the tests of several crates need.
 //!
 //! * [`python()`] and [`node()`]: interpreters with the packages that the examples use, set up once under
-//!   `target/`; [`curl()`] and [`chromium()`].  `None`, and a word on stderr, where they can't be had.
+//!   `target/`; [`curl()`], [`openssl()`] and [`chromium()`].  `None`, and a word on stderr, where they can't be had.
 //! * [`Process`]: a child that ends with its test.  [`FakeServer`]: the server's side of the handler protocol.
 //! * [`free_address`]: where a server may listen.  [`http`]: a client that says no more than it is told to.
 //!   [`Deployment`]: an example's server, run by m2sh.
@@ -14,6 +14,7 @@ mod curl;
 mod deployment;
 pub mod http;
 mod node;
+mod openssl;
 mod port;
 mod process;
 mod program;
@@ -26,6 +27,7 @@ pub use chromium::chromium;
 pub use curl::curl;
 pub use deployment::Deployment;
 pub use node::{Node, node};
+pub use openssl::{Openssl, openssl};
 pub use port::free_address;
 pub use process::Process;
 pub use program::program;

@@ -112,9 +112,7 @@ impl Stream {
                 Ok(Spoken::Plain)
             }
             Err(fault) => {
-                if let Fault::Tls(error) = fault {
-                    tracing::info!("no TLS with {}: {error}", self.vitals().peer());
-                }
+                self.broken(fault);
                 Err(Refusal::Gone)
             }
         }
@@ -258,10 +256,7 @@ impl Stream {
                     buffer.reserve(4096);
                     self.socket.read_now(buffer)
                 }
-                Some(tls) => tls.read_now(&mut self.socket, buffer).map_err(|fault| match fault {
-                    Fault::Io(error) => error,
-                    Fault::Tls(_) | Fault::Plain(_) => io::ErrorKind::InvalidData.into(),
-                }),
+                Some(tls) => tls.read_now(&mut self.socket, buffer).map_err(|fault| self.broken(fault)),
             };
             match read {
                 Ok(_) if buffer.len() > before => return Ok(true),
@@ -275,8 +270,21 @@ impl Stream {
     /// Reads what is there, or waits for it.
     async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<(), Refusal> {
         match &mut self.tls {
-            None => self.socket.read(buffer).await.map_err(|_| Refusal::Gone),
-            Some(tls) => tls.read(&mut self.socket, buffer).await.map_err(|_| Refusal::Gone),
+            None => self.socket.read(buffer).await,
+            Some(tls) => tls.read(&mut self.socket, buffer).await.map_err(|fault| self.broken(fault)),
+        }
+        .map_err(|_| Refusal::Gone)
+    }
+
+    /// Says what is wrong with a client's TLS.
+    fn broken(&self, fault: Fault) -> io::Error {
+        match fault {
+            Fault::Io(error) => error,
+            Fault::Tls(error) => {
+                tracing::info!("TLS with {} has come to its end: {error}", self.vitals().peer());
+                io::ErrorKind::InvalidData.into()
+            }
+            Fault::Plain(_) => io::ErrorKind::InvalidData.into(),
         }
     }
 
