@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::error::Error;
+use crate::error::{Error, say};
 use crate::exit::Exit;
 use crate::found::Found;
 use crate::session::Session;
@@ -26,12 +26,14 @@ impl Report {
         self.told.push((text(did, found), found.json("outcome", did.to_lowercase())));
     }
 
-    /// It serves this generation of the configuration now.
-    pub fn reloaded(&mut self, found: &Found, generation: i64) {
+    /// It serves this generation of the configuration now, and warns of something.
+    pub fn reloaded(&mut self, found: &Found, generation: i64, warnings: &[String]) {
         self.done += 1;
+        warnings.iter().for_each(|warning| say(&format!("m2sh: warning: server {}: {warning}", found.title())));
         let text = format!("{}, generation {generation}", text("Reloaded", found));
         let mut json = found.json("outcome", "reloaded");
         json["generation"] = generation.into();
+        json["warnings"] = warnings.into();
         self.told.push((text, json));
     }
 

@@ -10,6 +10,7 @@ use thiserror::Error;
 use crate::control::PortError;
 use crate::pidfile::PidFileError;
 use crate::target::handler::SocketError;
+use crate::tls::TlsError;
 
 /// Why a server doesn't start, or doesn't take a new configuration; fits after "cannot start:".
 #[derive(Debug, Error)]
@@ -22,8 +23,8 @@ pub(crate) enum StartError {
     NoServer { database: PathBuf, uuid: String },
     #[error("the configuration is not sound:{}", list(.0))]
     Unsound(Vec<String>),
-    #[error("the server speaks TLS (use_ssl), which this version does not have")]
-    Tls,
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     #[error("cannot enter the chroot `{0}`: {1}")]
     Chroot(PathBuf, io::Error),
     #[error("the database `{database}` lies outside the chroot `{chroot}`, where a reload would not find it",
@@ -103,6 +104,7 @@ impl StartError {
                 Some("another program has this address; see who: ss -ltnp".into())
             }
             Self::Control(error) => error.hint(),
+            Self::Tls(error) => error.hint(),
             _ => None,
         }
     }

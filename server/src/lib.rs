@@ -9,6 +9,7 @@
 //! * `worker`: one thread per core, each with its own connections.  Workers share nothing that changes.
 //! * `site`: what a reload replaces; never changed, only replaced.
 //! * `target`: files, handlers and redirects; `page`: the error pages of a host.  `connection`: HTTP.
+//! * `tls`: certificates, and what clients have to show.
 //! * `statistics`: what is counted of requests, for the database and for `metrics`, which are fetched by HTTP.
 //! * `log`: both logs.  [`pidfile`]: who is running.
 
@@ -29,6 +30,7 @@ mod site;
 mod start;
 mod statistics;
 mod target;
+mod tls;
 mod worker;
 
 use std::ffi::OsString;

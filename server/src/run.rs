@@ -23,6 +23,7 @@ use crate::signal::{Event, Signals};
 use crate::site::{Kept, Site};
 use crate::start::{Command, Loaded, Plan, Started, log_paths, start};
 use crate::statistics::{Places, Statistics};
+use crate::tls::Terms;
 use crate::worker::{Mail, Thread};
 
 /// How long libzmq may take to let go of an address that the control port had before.
@@ -39,7 +40,7 @@ pub(crate) fn run(plan: Plan, caller: &mut Caller) -> Result<(), StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let mut signals = runtime.block_on(async { Signals::listen() })?;
     let started = start(plan, caller.is_terminal())?;
-    let Started { command, checked, kept, control, workers, collector, metrics, log, pid_file } = started;
+    let Started { command, checked, terms, kept, control, workers, collector, metrics, log, pid_file } = started;
     let about = About { generation: collector.generation(), started: collector.started(), workers: workers.len() };
     let control = runtime.block_on(async { Control::new(control) })?;
     let statistics = runtime.block_on(async { Statistics::begin(collector, metrics) });
@@ -47,7 +48,8 @@ pub(crate) fn run(plan: Plan, caller: &mut Caller) -> Result<(), StartError> {
         log.detach();
     }
     caller.serving()?;
-    let mut running = Running { command, checked, kept, control, workers, statistics, log, about, is_stopping: false };
+    let mut running =
+        Running { command, checked, terms, kept, control, workers, statistics, log, about, is_stopping: false };
     runtime.block_on(running.serve_all(&mut signals));
     // Nobody who still looks at the metrics may keep a worker from its end.
     drop(signals);
@@ -66,6 +68,8 @@ pub(crate) fn run(plan: Plan, caller: &mut Caller) -> Result<(), StartError> {
 struct Running {
     command: Command,
     checked: Checked,
+    /// TLS as it is in force.
+    terms: Option<Arc<Terms>>,
     kept: Kept,
     control: Control,
     workers: Vec<Thread>,
@@ -78,9 +82,20 @@ struct Running {
 /// What a reload puts in the place of what there is.
 struct Next {
     site: Arc<Site>,
+    /// What is worth saying about its certificates.
+    warnings: Vec<String>,
     /// None if they stay.
     listeners: Vec<TcpListener>,
     metrics: metrics::Change,
+}
+
+/// What has come of a reload.
+#[derive(Debug)]
+struct Reloaded {
+    /// The number of the configuration's generation.
+    generation: i64,
+    /// What isn't as the configuration says.
+    warnings: Vec<String>,
 }
 
 /// What an operator wants of the main thread.
@@ -151,16 +166,16 @@ impl Running {
     }
 
     /// Takes the configuration anew, or leaves everything as it is; says so in the log.
-    async fn reload(&mut self) -> Result<i64, StartError> {
+    async fn reload(&mut self) -> Result<Reloaded, StartError> {
         let began = Instant::now();
         let result = self.replace().await;
         self.statistics.reloaded(result.is_ok()).await;
         match result {
-            Ok(generation) => {
-                self.about.generation = generation;
+            Ok(reloaded) => {
+                self.about.generation = reloaded.generation;
                 let took = began.elapsed().as_secs_f64() * 1000.0;
-                tracing::info!("reloaded in {took:.1} ms, generation {generation}");
-                Ok(generation)
+                tracing::info!("reloaded in {took:.1} ms, generation {}", reloaded.generation);
+                Ok(reloaded)
             }
             Err(error) => {
                 tracing::error!("cannot reload, the old configuration goes on: {error}");
@@ -169,13 +184,13 @@ impl Running {
         }
     }
 
-    /// Builds everything that the configuration says now, then swaps; gives its generation.
-    async fn replace(&mut self) -> Result<i64, StartError> {
+    /// Builds everything that the configuration says now, then swaps.
+    async fn replace(&mut self) -> Result<Reloaded, StartError> {
         let Loaded { checked, notes, places } = self.command.load(Some(Path::new(".")))?;
         let server = checked.server(&self.command.uuid).expect("load found it").clone();
         let built = self.build(&checked, &server, places).inspect_err(|_| self.kept.sockets.drop_fresh());
-        let Next { site, listeners, metrics } = built?;
-        notes.iter().for_each(|note| tracing::warn!("{note}"));
+        let Next { site, warnings, listeners, metrics } = built?;
+        notes.iter().chain(&warnings).for_each(|note| tracing::warn!("{note}"));
         self.warn_of_restart(&checked, &server);
         self.reopen(&server);
         log::set_level(server.error_log_level);
@@ -190,12 +205,17 @@ impl Running {
         }
         self.statistics.serve(&site.places, self.kept.sockets.queues(), metrics).await;
         self.checked = checked;
-        Ok(site.places.generation)
+        let generation = site.places.generation;
+        self.terms = site.terms.clone();
+        Ok(Reloaded { generation, warnings })
     }
 
     /// Everything that can fail.
     fn build(&mut self, checked: &Checked, server: &Server, places: Places) -> Result<Next, StartError> {
-        let site = Arc::new(Site::build(checked, server, places, &mut self.kept)?);
+        let mut site = Site::build(checked, server, places, &mut self.kept)?;
+        let (terms, warnings) = Terms::read(checked, server, self.terms.as_deref())?;
+        site.terms = terms;
+        let site = Arc::new(site);
         let listeners = self.listeners(server)?;
         let metrics = self.statistics.bind(checked.settings().metrics)?;
         let spec = checked.control_port(server);
@@ -203,7 +223,7 @@ impl Running {
         if self.control.spec().is_some_and(|old| old != spec) {
             self.control.prepare(Port::bind(&self.kept.sockets, spec, REBIND)?)?;
         }
-        Ok(Next { site, listeners, metrics })
+        Ok(Next { site, warnings, listeners, metrics })
     }
 
     /// New listeners if the address is another one.

@@ -18,11 +18,14 @@ use crate::target::directory::Directory;
 use crate::target::handler::{Dispatch, Handler, Inlet, SocketError, Sockets};
 use crate::target::proxy::{Fallback, Proxies, Proxy, Routed, System};
 use crate::target::redirect::Redirect;
+use crate::tls::Terms;
 
 /// Everything that requests are answered from.
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) settings: Settings,
+    /// TLS, unless the port speaks in the clear.
+    pub(crate) terms: Option<Arc<Terms>>,
     /// Where answers are counted.
     pub(crate) places: Arc<Places>,
     hosts: Hosts<Arc<Host>>,
@@ -50,6 +53,8 @@ impl Kept {
 pub(crate) struct Host {
     pub(crate) name: String,
     pub(crate) maintenance: bool,
+    /// For how many seconds browsers shall come back over TLS only; 0 is not said.
+    pub(crate) hsts: u32,
     pub(crate) pages: Pages,
     pub(crate) routes: Routes<Destination>,
     /// Where answers are counted that none of the routes has given.
@@ -73,7 +78,7 @@ struct Receiver {
 }
 
 impl Site {
-    /// Builds the site of a server.
+    /// Builds the site of a server, in the clear.
     ///
     /// # Errors
     /// A handler address that can't be bound.
@@ -98,6 +103,7 @@ impl Site {
         let default = hosts.iter().find(|(host, _)| host.name == server.default_host).expect("checked");
         Ok(Self {
             settings: checked.settings().clone(),
+            terms: None,
             default_host: Arc::clone(&default.1),
             hosts: Hosts::new(hosts.iter().flat_map(patterns)),
             mimetypes: checked.config().mimetypes.clone().into_iter().collect(),
@@ -136,6 +142,11 @@ impl Site {
         same.or_else(|| self.handlers.iter().find(|other| other.has_name_of(handler))).cloned()
     }
 
+    /// Whether there are proxies.
+    pub(crate) fn has_proxies(&self) -> bool {
+        !self.proxies.is_empty()
+    }
+
     /// Whether a proxy has the upstream of that number.
     pub(crate) fn has_upstream(&self, number: u64) -> bool {
         self.proxies.iter().any(|routed| routed.proxy.numbers().any(|other| other == number))
@@ -167,6 +178,7 @@ impl Builder<'_> {
         Ok(Host {
             name: host.name.clone(),
             maintenance: host.maintenance,
+            hsts: u32::try_from(host.hsts).unwrap_or(u32::MAX),
             pages: Pages::new(&host.error_pages, |extension| mimetypes.get(extension).map(String::as_str)),
             routes: Routes::new(rules),
             place: self.places.host(h),

@@ -25,6 +25,7 @@ use crate::site::{Kept, Site};
 use crate::statistics::{Collector, Ledger, Places};
 use crate::target::handler::Sockets;
 use crate::target::proxy::System;
+use crate::tls::Terms;
 use crate::worker;
 
 /// How many file descriptors are not for connections.
@@ -63,6 +64,7 @@ pub(crate) struct Plan {
 pub(crate) struct Started {
     pub(crate) command: Command,
     pub(crate) checked: Checked,
+    pub(crate) terms: Option<Arc<Terms>>,
     pub(crate) kept: Kept,
     pub(crate) control: Port,
     pub(crate) workers: Vec<worker::Thread>,
@@ -104,9 +106,6 @@ impl Command {
             return Err(StartError::NoServer { database: self.database.clone(), uuid: self.uuid.clone() });
         };
         let server = &config.servers[position];
-        if server.use_ssl {
-            return Err(StartError::Tls);
-        }
         if self.is_published(server, root.unwrap_or(Path::new(&server.chroot))) {
             let message =
                 format!("a Dir or a sendfile_root of server `{}` would publish the database itself", server.label());
@@ -177,12 +176,17 @@ pub(crate) fn start(plan: Plan, foreground: bool) -> Result<Started, StartError>
     let listeners = listen::bind(address, workers).map_err(|error| StartError::Listen(address, error))?;
     let metrics = metrics::bind(None, checked.settings().metrics)?;
     let mut kept = Kept::new(checked.settings(), system)?;
-    let site = Arc::new(Site::build(&checked, server, places, &mut kept)?);
+    let mut site = Site::build(&checked, server, places, &mut kept)?;
     kept.proxies.keep(&site);
     let control = Port::bind(&kept.sockets, checked.control_port(server), Duration::ZERO)?;
     if let Some(privilege) = &privilege {
         notes.extend(give_up(privilege, &checked, server, &command)?);
     }
+    // With the rights that a reload will have.
+    let (terms, warnings) = Terms::read(&checked, server, None)?;
+    site.terms = terms;
+    notes.extend(warnings);
+    let site = Arc::new(site);
     let log = Writer::start(files)?;
     log::set_level(server.error_log_level);
     log::install(log.log());
@@ -194,7 +198,8 @@ pub(crate) fn start(plan: Plan, foreground: bool) -> Result<Started, StartError>
     let collector = Collector::new(&workers, ledger, &site.places, kept.sockets.queues());
     let (label, count) = (server.label(), workers.len());
     tracing::info!("{label} listens on {address} with {count} workers, process {}", std::process::id());
-    Ok(Started { command, checked, kept, control, workers, collector, metrics, log, pid_file })
+    let terms = site.terms.clone();
+    Ok(Started { command, checked, terms, kept, control, workers, collector, metrics, log, pid_file })
 }
 
 fn enter(server: &Server, privilege: Option<&Privilege>) -> Result<(), StartError> {

@@ -1,7 +1,8 @@
 //! What the tests of several crates need.
 //!
 //! * [`python()`] and [`node()`]: interpreters with the packages that the examples use, set up once under
-//!   `target/`; [`curl()`], [`nginx()`] and [`chromium()`].  `None`, and a word on stderr, where they can't be had.
+//!   `target/`; [`curl()`], [`openssl()`], [`nginx()`] and [`chromium()`].  `None`, and a word on stderr, where they
+//!   can't be had.
 //! * [`Process`]: a child that ends with its test.  [`FakeServer`]: the server's side of the handler protocol.
 //! * [`free_address`]: where a server may listen.  [`http`]: a client that says no more than it is told to.
 //!   [`Deployment`]: an example's server, run by m2sh.
@@ -15,6 +16,7 @@ mod deployment;
 pub mod http;
 mod nginx;
 mod node;
+mod openssl;
 mod port;
 mod process;
 mod program;
@@ -28,6 +30,7 @@ pub use curl::curl;
 pub use deployment::Deployment;
 pub use nginx::nginx;
 pub use node::{Node, node};
+pub use openssl::{Openssl, openssl};
 pub use port::free_address;
 pub use process::Process;
 pub use program::program;

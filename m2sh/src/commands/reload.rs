@@ -3,7 +3,8 @@
 //! A server is asked at its control port, and tells what came of it.  One that has none, or whose control port is not
 //! there for this user, gets SIGHUP, and tells nothing.
 
-use mongrel2::wire::control::Command;
+use mongrel2::wire::control::{Command, Table};
+use mongrel2::wire::tnetstring::Value;
 use rustix::process::Signal;
 
 use crate::args::Act;
@@ -35,7 +36,7 @@ fn reload(report: &mut Report, found: &Found, control_port: &str) {
     let refusal = |reason: &str| Error::cannot(format!("reload server {}", found.title()), reason);
     match Port::open(&found.server, control_port, process).map(|port| port.ask(&Command::Reload)) {
         Ok(Ok(answer)) => match number(&answer, "generation") {
-            Some(generation) => report.reloaded(found, generation),
+            Some(generation) => report.reloaded(found, generation, &warnings(&answer)),
             None => report.failed(&refusal("the answer names no generation")),
         },
         Ok(Err(error)) => report.failed(&refusal(&error.to_string())),
@@ -43,5 +44,17 @@ fn reload(report: &mut Report, found: &Found, control_port: &str) {
             Ok(()) => report.done("Reloading", found),
             Err(error) => report.failed(&refused("reload", found, &error)),
         },
+    }
+}
+
+/// What an answer to reload warns of; that of an older server has no such column.
+fn warnings(answer: &Table) -> Vec<String> {
+    let text = |value: &Value| match value {
+        Value::String(text) => Some(String::from_utf8_lossy(text).into_owned()),
+        _ => None,
+    };
+    match answer.rows.first().and_then(|row| answer.value(row, "warnings")) {
+        Some(Value::List(warnings)) => warnings.iter().filter_map(text).collect(),
+        _ => Vec::new(),
     }
 }

@@ -1,6 +1,7 @@
 //! The configuration: from plain values to checked ones, and to SQLite and back.
 
 pub mod check;
+pub mod ciphers;
 pub mod history;
 mod mimetypes;
 pub mod paths;

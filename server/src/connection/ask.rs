@@ -137,8 +137,9 @@ impl Connection {
         server.push(("URI", request.uri()));
         server.extend(request.query().map(|query| ("QUERY", query)));
         server.push(("PATTERN", route.pattern.as_bytes()));
-        server.push(("URL_SCHEME", b"http"));
+        server.push(("URL_SCHEME", self.scheme().as_bytes()));
         server.push(("REMOTE_ADDR", peer.as_bytes()));
+        server.extend(self.stream.peer_certificate().map(|sha1| ("PEER_CERT_SHA1", &sha1[..])));
         server.extend(credits.as_ref().map(|credits| ("DOWNLOAD_CREDITS", credits.as_bytes())));
         server.extend_from_slice(extra.server);
         use_them(Headers { client: &client, server: &server })

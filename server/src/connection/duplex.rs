@@ -236,14 +236,17 @@ impl Connection {
         self.worker.note_place(self.stream.vitals(), &site.places, rule.value.place);
         let line = self.line();
         let peer = Address::new(self.peer().ip());
-        let headers: [(&str, &[u8]); 4] = [
+        let certificate = self.stream.peer_certificate().copied();
+        let headers: [(&str, &[u8]); 5] = [
             ("METHOD", method),
             ("PATTERN", rule.path().text.as_bytes()),
-            ("URL_SCHEME", b"http"),
+            ("URL_SCHEME", self.scheme().as_bytes()),
             ("REMOTE_ADDR", peer.as_bytes()),
+            ("PEER_CERT_SHA1", certificate.as_ref().map_or(&[], |sha1| &sha1[..])),
         ];
+        let headers = if certificate.is_some() { &headers[..] } else { &headers[..4] };
         let client: [(&[u8], &[u8]); 1] = [(b"x-forwarded-for", peer.as_bytes())];
-        let message = Message::Socket { path, client: &client, server: &headers, body };
+        let message = Message::Socket { path, client: &client, server: headers, body };
         let room = self.room(&line, &handler.dispatch).await?;
         line.introduce(handler);
         handler.dispatch.message(room, line.id(), &message);

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use super::line::Line;
 use super::pending::{Aside, Pending};
 use super::track::Tracker;
-use super::{After, Connection, Open, Outcome};
+use super::{After, Connection, Open, Outcome, hsts};
 use crate::target::handler::SentFile;
 use crate::worker::Item;
 
@@ -40,6 +40,9 @@ impl Connection {
                 break Outcome::of(&pending.tracker, false);
             }
         };
+        if pending.tracker.is_cut_short() {
+            self.stream.cut_short();
+        }
         self.record(&pending.host, pending.begun, pending.asked(), &outcome);
         outcome.after
     }
@@ -59,6 +62,7 @@ impl Connection {
         let mut written = 0;
         let outcome = loop {
             if line.has_ended() {
+                self.stream.cut_short();
                 self.say_why(line);
                 break Some(Outcome::of(&pending.tracker, false));
             }
@@ -92,12 +96,20 @@ impl Connection {
             let outcome = self.error_of(pending.manner, 503, &pending.host).await;
             return Outcome { after: After::Close, ..outcome };
         }
+        self.stream.cut_short();
         Outcome::of(&pending.tracker, false)
     }
 
     async fn pass_bytes(&mut self, bytes: &[u8], tracker: &mut Tracker, line: &Line) -> Result<u64, Unsent> {
+        let place = if self.stream.hsts() > 0 && tracker.is_untouched() { hsts::place(bytes) } else { None };
         let used = tracker.feed(bytes);
-        self.write_unless_ended(&bytes[..used], line).await?;
+        match place {
+            Some(at) => {
+                let bytes = [&bytes[..at], self.hsts_line().as_bytes(), &bytes[at..used]].concat();
+                self.write_unless_ended(&bytes, line).await?;
+            }
+            None => self.write_unless_ended(&bytes[..used], line).await?,
+        }
         if used < bytes.len() {
             tracing::warn!("a handler sent more than its answer to connection {}; it was closed", line.id());
             return Err(Unsent);

@@ -6,7 +6,7 @@ use mongrel2::redirect::{Asked, on_this_host};
 
 use super::answer::{Answer, Persistence, error_page};
 use super::request::{Manner, Refusal, Request};
-use super::{Connection, Outcome, websocket};
+use super::{Connection, Outcome, hsts, websocket};
 use crate::log::Access;
 use crate::site::{Host, Site};
 use crate::statistics::Begun;
@@ -17,7 +17,11 @@ const ALLOW: &str = "GET, HEAD, OPTIONS";
 
 impl Connection {
     pub(super) fn answer(&self, status: u16) -> Answer {
-        Answer::new(status, &self.worker.date().1)
+        let answer = Answer::new(status, &self.worker.date().1);
+        match self.stream.hsts() {
+            0 => answer,
+            seconds => answer.header(hsts::NAME, hsts::value(seconds)),
+        }
     }
 
     /// Writes an answer that is wholly in memory.

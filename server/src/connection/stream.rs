@@ -1,16 +1,12 @@
-//! The socket of a connection and the bytes that have come but haven't been looked at.
+//! What a client says and is told, over TLS or in the clear, and the bytes that have come but haven't been looked at.
 
 use std::fs::File;
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Write as _};
 use std::ops::Range;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use mongrel2::config::Settings;
-use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::net::SendFlags;
-use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use super::chunked::{Decoder, Step};
@@ -18,29 +14,23 @@ use super::fields::Framing;
 use super::head::{self, Parsed};
 use super::message;
 use super::request::{Refusal, Request};
+use super::socket::Socket;
+use super::tls::{Fault, Fingerprint, Tls};
 use super::vitals::{Phase, Vitals};
+use crate::tls::Terms;
 
 /// How much is read at once into a body.
 const PIECE: usize = 64 * 1024;
 
-/// How much one call of sendfile(2) may take before other connections get their turn.  Filling a socket's buffers to
-/// the brim costs a third of the throughput: the client reads what has left the cache meanwhile.
-const FILE_PIECE: usize = 320 * 1024;
+/// How often is read for something that a client says.
+const READS: usize = 4;
 
-/// How long a closed connection may go on sending before it is cut off.
-const LINGER: Duration = Duration::from_secs(2);
-
-/// A client's socket.
+/// The two directions of a connection.
 pub(super) struct Stream {
-    socket: TcpStream,
-    vitals: Rc<Vitals>,
+    socket: Socket,
     rest: Option<Box<Rest>>,
-    /// Whether bytes wait in the kernel that tokio has been told to forget.
-    unread: bool,
-    /// Whether the client has closed its sending half, as far as that is known.
-    finished: bool,
-    /// Whether a silent client has been asked for a sign of life.
-    probed: bool,
+    /// What is between the socket and everything else, unless it is nothing.
+    tls: Option<Box<Tls>>,
 }
 
 /// Bytes behind the last request: in a block of their own, since there are mostly none.
@@ -58,55 +48,100 @@ pub(super) enum Incoming {
     Messages(Vec<u8>),
 }
 
+/// What a client turns out to speak.
+#[derive(Debug)]
+pub(super) enum Spoken {
+    /// What is expected of it.
+    Expected,
+    /// HTTP in the clear, where TLS is expected.
+    Plain,
+}
+
 impl Stream {
-    pub(super) fn new(socket: TcpStream, vitals: Rc<Vitals>) -> Self {
-        // It only costs speed if this fails.
-        let _ = socket.set_nodelay(true);
-        Self { socket, vitals, rest: None, unread: false, finished: false, probed: false }
+    /// Over TLS if there are `terms`.
+    pub(super) fn new(tcp: TcpStream, vitals: Rc<Vitals>, terms: Option<&Terms>) -> Self {
+        let tls = terms.map(|terms| Tls::new(terms.config()));
+        Self { socket: Socket::new(tcp, vitals), rest: None, tls }
     }
 
     /// How the connection is doing.
     pub(super) fn vitals(&self) -> &Rc<Vitals> {
-        &self.vitals
+        self.socket.vitals()
     }
 
-    /// Whether bytes behind the last request are there.
+    /// Whether nobody else can read along.
+    pub(super) fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// The SHA-1 of the client's certificate, if it has shown one.
+    pub(super) fn peer_certificate(&self) -> Option<&Fingerprint> {
+        self.tls.as_ref()?.peer()
+    }
+
+    /// For how many seconds the client shall come back over TLS only; 0 is not said.
+    pub(super) fn hsts(&self) -> u32 {
+        self.tls.as_ref().map_or(0, |tls| tls.hsts())
+    }
+
+    /// Says for how many seconds that shall be; in the clear it isn't said at all (RFC 6797, section 7.2).
+    pub(super) fn set_hsts(&mut self, seconds: u32) {
+        if let Some(tls) = &mut self.tls {
+            tls.set_hsts(seconds);
+        }
+    }
+
+    /// Whether hands have to be shaken before anything else.
+    pub(super) fn is_handshaking(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_handshaking())
+    }
+
+    /// Shakes hands.  A client that speaks in the clear goes on so.
+    ///
+    /// # Errors
+    /// It has come to nothing, of which the client has been told.
+    pub(super) async fn shake_hands(&mut self) -> Result<Spoken, Refusal> {
+        let Some(tls) = &mut self.tls else { return Ok(Spoken::Expected) };
+        let mut said = Vec::new();
+        match tls.shake_hands(&mut self.socket, &mut said).await {
+            Ok(()) => {
+                self.socket.vitals().secrecy.set(tls.secrecy());
+                self.put_back(said);
+                Ok(Spoken::Expected)
+            }
+            Err(Fault::Plain(said)) => {
+                self.tls = None;
+                self.put_back(said);
+                Ok(Spoken::Plain)
+            }
+            Err(fault) => {
+                self.broken(fault);
+                Err(Refusal::Gone)
+            }
+        }
+    }
+
+    /// Whether bytes behind the last request are there, or the end of them.
     pub(super) fn has_bytes(&self) -> bool {
-        self.unread || self.rest.is_some()
+        self.socket.has_unread() || self.rest.is_some() || self.tls.as_ref().is_some_and(|tls| tls.has_closed())
     }
 
     /// Waits until something can be read; gives whether the socket still works.
-    ///
-    /// Only the connection's own task ever waits here, so that the waker's one place in the socket will do: an
-    /// idle connection's future is a hundred bytes smaller for it.
     pub(super) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<bool> {
         if self.has_bytes() {
             return Poll::Ready(true);
         }
-        self.socket.poll_read_ready(context).map(|ready| ready.is_ok())
+        self.socket.poll_readable(context)
     }
 
     /// Waits until the client has closed its sending half, or the whole connection; nothing is read.
     pub(super) fn poll_finished(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        while !self.finished {
-            if ready!(self.socket.poll_read_ready(context)).is_err() || has_hung_up(&self.socket) {
-                self.finished = true;
-            } else {
-                self.leave_unread();
-            }
-        }
-        Poll::Ready(())
+        self.socket.poll_finished(context)
     }
 
     /// Whether [`poll_finished`](Self::poll_finished) has found the end.
     pub(super) fn has_finished(&self) -> bool {
-        self.finished
-    }
-
-    /// Leaves what is there where it is, and waits for the next event instead.
-    fn leave_unread(&mut self) {
-        self.unread = true;
-        let _ = self.socket.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+        self.socket.has_finished()
     }
 
     /// Takes what has come of the next request, without waiting for it; gives whether there is anything.
@@ -115,7 +150,9 @@ impl Stream {
     /// The client has left.
     pub(super) fn begin(&mut self, buffer: &mut Vec<u8>) -> io::Result<bool> {
         if self.rest.is_none() {
-            return self.read_now(buffer);
+            let came = self.read_now(buffer)?;
+            // A part of a record is a part of a request, and may not take for ever either.
+            return Ok(came || self.tls.as_ref().is_some_and(|tls| tls.is_within_record()));
         }
         buffer.append(&mut self.take_rest());
         Ok(true)
@@ -215,82 +252,45 @@ impl Stream {
     /// # Errors
     /// The client has left.
     pub(super) fn read_now(&mut self, buffer: &mut Vec<u8>) -> io::Result<bool> {
-        buffer.reserve(4096);
-        let read = match std::mem::take(&mut self.unread) {
-            true => self.read_unread(buffer),
-            false => self.try_read(buffer),
-        };
-        match read {
-            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(size) => {
-                self.vitals.read(size);
-                Ok(true)
+        let before = buffer.len();
+        for _ in 0..READS {
+            let read = match &mut self.tls {
+                None => {
+                    buffer.reserve(4096);
+                    self.socket.read_now(buffer)
+                }
+                Some(tls) => tls.read_now(&mut self.socket, buffer).map_err(|fault| self.broken(fault)),
+            };
+            match read {
+                Ok(_) if buffer.len() > before => return Ok(true),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
-            Err(error) => Err(error),
         }
-    }
-
-    /// Writes what the client takes at once of the last words of a connection.
-    pub(super) fn write_last(&self, bytes: &[u8]) {
-        let _ = self.socket.try_write(bytes);
+        // Whoever only sends records without anything in them gets no more than a turn at a time.
+        Ok(false)
     }
 
     /// Reads what is there, or waits for it.
     async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<(), Refusal> {
-        if std::mem::take(&mut self.unread) {
-            match self.read_unread(buffer) {
-                Ok(0) => return Err(Refusal::Gone),
-                Ok(size) => {
-                    self.vitals.read(size);
-                    return Ok(());
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => return Err(Refusal::Gone),
-            }
+        match &mut self.tls {
+            None => self.socket.read(buffer).await,
+            Some(tls) => tls.read(&mut self.socket, buffer).await.map_err(|fault| self.broken(fault)),
         }
-        let mut waited = false;
-        loop {
-            match self.try_read(buffer) {
-                Ok(0) => return Err(Refusal::Gone),
-                Ok(size) => {
-                    self.vitals.read(size);
-                    if waited {
-                        self.vitals.moved(size);
-                    }
-                    return Ok(());
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    waited = true;
-                    self.vitals.enter(Phase::Reading);
-                    self.socket.readable().await.map_err(|_| Refusal::Gone)?;
-                }
-                Err(_) => return Err(Refusal::Gone),
-            }
-        }
+        .map_err(|_| Refusal::Gone)
     }
 
-    /// Reads once what tokio has been told to forget.  More may be left behind, of which it will not tell either.
-    fn read_unread(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
-        let size = rustix::io::read(&self.socket, rustix::buffer::spare_capacity(buffer))?;
-        self.unread = buffer.len() == buffer.capacity();
-        Ok(size)
-    }
-
-    /// Reads once.  A read that leaves room has taken everything that was there, so that tokio may wait for the
-    /// next event: the read that would find nothing is saved.
-    fn try_read(&self, buffer: &mut Vec<u8>) -> io::Result<usize> {
-        let mut all = None;
-        let room = buffer.capacity() - buffer.len();
-        let read = || match rustix::io::read(&self.socket, rustix::buffer::spare_capacity(buffer))? {
-            size if size > 0 && size < room => {
-                all = Some(size);
-                Err(io::ErrorKind::WouldBlock.into())
+    /// Says what is wrong with a client's TLS.
+    fn broken(&self, fault: Fault) -> io::Error {
+        match fault {
+            Fault::Io(error) => error,
+            Fault::Tls(error) => {
+                tracing::info!("TLS with {} has come to its end: {error}", self.vitals().peer());
+                io::ErrorKind::InvalidData.into()
             }
-            size => Ok(size),
-        };
-        let result = self.socket.try_io(Interest::READABLE, read);
-        all.map_or(result, Ok)
+            Fault::Plain(_) => io::ErrorKind::InvalidData.into(),
+        }
     }
 
     /// Reads more into a buffer, if something comes.
@@ -300,50 +300,61 @@ impl Stream {
         loop {
             match self.read_now(buffer) {
                 Ok(true) => {
-                    self.vitals.moved_in(Phase::Reading, buffer.len() - before);
+                    self.vitals().moved_in(Phase::Reading, buffer.len() - before);
                     return Poll::Ready(Ok(()));
                 }
                 Ok(false) => {
-                    self.vitals.enter(Phase::Reading);
-                    ready!(self.socket.poll_read_ready(context)).map_err(|_| Refusal::Gone)?;
+                    self.vitals().enter(Phase::Reading);
+                    if !ready!(self.socket.poll_readable(context)) {
+                        return Poll::Ready(Err(Refusal::Gone));
+                    }
                 }
                 Err(_) => return Poll::Ready(Err(Refusal::Gone)),
             }
         }
     }
 
-    /// Writes what the client takes; gives how much that is.
+    /// Takes bytes for the client, as many as there is room for; gives how many.  What has been taken is on its way
+    /// only when [`poll_flush`](Self::poll_flush) says so.
     pub(super) fn poll_write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        loop {
-            match self.socket.try_write(bytes) {
-                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Ok(written) => {
-                    self.vitals.wrote(written);
-                    self.vitals.moved_in(Phase::Writing, written);
-                    return Poll::Ready(Ok(written));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.vitals.enter(Phase::Writing);
-                    ready!(self.socket.poll_write_ready(context))?;
-                }
-                Err(error) => return Poll::Ready(Err(error)),
-            }
+        match &mut self.tls {
+            None => self.socket.poll_write(context, || self.socket.now().write(bytes)),
+            Some(tls) => tls.poll_write(&self.socket, context, bytes),
+        }
+    }
+
+    /// Waits until the client has taken what was written.
+    pub(super) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.tls {
+            None => Poll::Ready(Ok(())),
+            Some(tls) => tls.poll_flush(&self.socket, context),
         }
     }
 
     /// Sends an interim answer that only tells whether the client is still there; gives whether it could be sent.
     pub(super) fn probe(&mut self) -> bool {
-        self.probed || {
-            self.probed = true;
-            self.socket.try_write(b"HTTP/1.1 100 Continue\r\n\r\n").is_ok()
+        const WORD: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+        if !self.socket.may_probe() {
+            return true;
+        }
+        match &mut self.tls {
+            None => self.socket.now().write(WORD).is_ok(),
+            Some(tls) => {
+                tls.write_last(&self.socket, WORD);
+                true
+            }
         }
     }
 
     /// Whether the connection is broken, as it is when one that has left was sent something.
     pub(super) fn is_broken(&self) -> bool {
-        let mut polled = [PollFd::new(&self.socket, PollFlags::empty())];
-        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-        rustix::event::poll(&mut polled, Some(&now)).is_ok_and(|ready| ready > 0)
+        self.socket.is_broken()
+    }
+
+    /// Has the kernel reset the connection when it is dropped, so that the client can't take what it has for the whole.
+    pub(super) fn abort(&mut self) {
+        self.cut_short();
+        self.socket.abort();
     }
 
     /// Waits until the client has left while it waits for its answer.
@@ -353,133 +364,82 @@ impl Stream {
     /// of the doubt; `may_probe` that it may be sent an interim answer (RFC 9110, section 15.2), which one that
     /// has left refuses at once.
     pub(super) async fn gone(&mut self, may_probe: bool, may_wait: bool) {
-        loop {
-            match self.socket.ready(Interest::READABLE).await {
-                Ok(ready) if !ready.is_read_closed() => self.leave_unread(),
-                Ok(_) if may_wait => break,
-                _ => return,
-            }
+        if !self.socket.finished().await || !may_wait {
+            return;
         }
-        self.unread = true;
-        if may_probe && !self.probed {
-            self.probed = true;
-            if self.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.is_err() {
-                return;
-            }
+        let probes = may_probe && self.socket.may_probe();
+        if probes && self.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.is_err() {
+            return;
         }
-        let _ = self.socket.ready(Interest::ERROR).await;
+        self.socket.failed().await;
     }
 
-    pub(super) async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
-        let mut waited = false;
-        while !bytes.is_empty() {
-            match self.socket.try_write(bytes) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => {
-                    self.vitals.wrote(written);
-                    if waited {
-                        self.vitals.moved(written);
-                    }
-                    bytes = &bytes[written..];
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    waited = true;
-                    self.vitals.enter(Phase::Writing);
-                    self.socket.writable().await?;
-                }
-                Err(error) => return Err(error),
-            }
+    pub(super) async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.tls {
+            None => self.socket.write_all(bytes).await,
+            Some(tls) => tls.write(&self.socket, &mut [IoSlice::new(bytes)]).await,
         }
-        Ok(())
     }
 
     /// Writes two pieces, in one system call if the client takes them.
-    pub(super) async fn write_both(&self, first: &[u8], second: &[u8]) -> io::Result<()> {
-        match self.socket.try_write_vectored(&[IoSlice::new(first), IoSlice::new(second)]) {
-            Ok(written) if written >= first.len() => {
-                self.vitals.wrote(written);
-                self.write_all(&second[written - first.len()..]).await
-            }
-            Ok(written) => {
-                self.vitals.wrote(written);
-                self.write_all(&first[written..]).await?;
-                self.write_all(second).await
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.write_all(first).await?;
-                self.write_all(second).await
-            }
-            Err(error) => Err(error),
+    pub(super) async fn write_both(&mut self, first: &[u8], second: &[u8]) -> io::Result<()> {
+        match &mut self.tls {
+            None => self.socket.write_both(first, second).await,
+            Some(tls) => tls.write(&self.socket, &mut [IoSlice::new(first), IoSlice::new(second)]).await,
         }
     }
 
-    /// Writes a head, and lets the kernel send a part of a file behind it.
-    pub(super) async fn write_and_send_file(&self, head: &[u8], file: &File, part: Range<u64>) -> io::Result<()> {
-        self.vitals.enter(Phase::Writing);
-        self.write_more(head).await?;
-        let mut offset = part.start;
-        while offset < part.end {
-            let piece = usize::try_from(part.end - offset).unwrap_or(FILE_PIECE).min(FILE_PIECE);
-            let send = || Ok(rustix::fs::sendfile(&self.socket, file, Some(&mut offset), piece)?);
-            match self.socket.async_io(Interest::WRITABLE, send).await? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                sent => {
-                    self.vitals.wrote(sent);
-                    self.vitals.moved(sent);
-                }
-            }
-            tokio::task::yield_now().await;
+    /// Writes a head, and a part of a file behind it.
+    pub(super) async fn write_and_send_file(&mut self, head: &[u8], file: &File, part: Range<u64>) -> io::Result<()> {
+        match &mut self.tls {
+            None => self.socket.write_and_send_file(head, file, part).await,
+            Some(tls) => Box::pin(tls.write_file(&self.socket, head, file, part)).await,
         }
-        Ok(())
     }
 
-    /// Writes bytes that others follow at once, so that the kernel may put them into one packet.
-    async fn write_more(&self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            let send = || Ok(rustix::net::send(&self.socket, bytes, SendFlags::MORE | SendFlags::NOSIGNAL)?);
-            let written = self.socket.async_io(Interest::WRITABLE, send).await?;
-            self.vitals.wrote(written);
-            bytes = &bytes[written..];
+    /// Writes what the client takes at once of the last words of a connection.
+    pub(super) fn write_last(&mut self, bytes: &[u8]) {
+        match &mut self.tls {
+            // Whoever hears nothing has left.
+            None => drop(self.socket.now().write(bytes)),
+            Some(tls) => tls.write_last(&self.socket, bytes),
         }
-        Ok(())
     }
 
-    /// Has the kernel reset the connection when it is dropped.
-    pub(super) fn abort(&self) {
-        // Without it the client can't tell an answer without a length from a part of it.
-        let _ = socket2::SockRef::from(&self.socket).set_linger(Some(Duration::ZERO));
+    /// The answer that the client is getting will not become complete, which it can tell by the way the connection
+    /// ends.
+    pub(super) fn cut_short(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.cut_short();
+        }
+    }
+
+    /// Says that nothing more will come, unless an answer was cut short; in the clear that needs no words.
+    pub(super) async fn end(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.end(&self.socket).await;
+        }
+    }
+
+    /// The same, if the client takes it at once.
+    pub(super) fn end_now(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.end_now(&self.socket);
+        }
     }
 
     /// Lingers if the client has sent more than was read.
     pub(super) async fn linger_if_unread(&mut self) {
-        let waiting = || rustix::io::ioctl_fionread(&self.socket).is_ok_and(|count| count > 0);
-        if self.rest.is_some() || waiting() {
-            self.linger().await;
+        if self.rest.is_some() || self.socket.has_waiting() {
+            self.socket.linger().await;
         }
     }
 
     /// Says that nothing more will come, and lets the client finish (RFC 9112, section 9.6).
-    ///
-    /// Without this the client might lose the answer: unread input makes the kernel reset the connection.
     pub(super) async fn linger(&mut self) {
-        if rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Write).is_err() {
-            return;
-        }
-        let drain = async {
-            let mut bytes = Vec::with_capacity(PIECE);
-            while self.read(&mut bytes).await.is_ok() {
-                bytes.clear();
-            }
-        };
-        let _ = tokio::time::timeout(LINGER, drain).await;
+        self.end().await;
+        self.socket.linger().await;
     }
-}
-
-/// Whether the other end has closed its sending half, which bytes before that would hide from a read.
-fn has_hung_up(socket: &TcpStream) -> bool {
-    let mut polled = [PollFd::new(socket, PollFlags::RDHUP)];
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    !matches!(rustix::event::poll(&mut polled, Some(&now)), Ok(0))
 }
 
 fn too_large() -> Refusal {

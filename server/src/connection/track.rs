@@ -54,6 +54,15 @@ impl Tracker {
         matches!(&self.state, State::Head(head) if head.is_empty()) && self.status.is_none()
     }
 
+    /// Whether a part of the answer is missing without which the client can't know that it has all.
+    pub(crate) fn is_cut_short(&self) -> bool {
+        match &self.state {
+            State::Head(head) => !head.is_empty(),
+            State::Length(_) | State::Chunked(_) => true,
+            State::Endless | State::Complete => false,
+        }
+    }
+
     /// Looks at the next bytes; gives the number of them that belong to the answer, which is all of them until
     /// it is complete.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> usize {

@@ -84,9 +84,17 @@ impl Connection {
         let Upload { body, mut pending, .. } = upload;
         match ended {
             // An error page in the middle of an answer would be taken for a part of it.
-            Err(_) if !pending.tracker.is_untouched() => Err(Refusal::Gone),
+            Err(_) if !pending.tracker.is_untouched() => {
+                self.stream.cut_short();
+                Err(Refusal::Gone)
+            }
             Err(refusal) => Err(refusal),
-            Ok(Some(outcome)) => Ok(Some(outcome)),
+            Ok(Some(outcome)) => {
+                if pending.tracker.is_cut_short() {
+                    self.stream.cut_short();
+                }
+                Ok(Some(outcome))
+            }
             Ok(None) => {
                 self.stream.put_back(body.into_rest());
                 pending.manner.keep_alive = keep_alive;

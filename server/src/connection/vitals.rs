@@ -43,6 +43,26 @@ pub(crate) enum Kind {
     WebSocket,
 }
 
+/// Whether others can read along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Secrecy {
+    /// They can, or it isn't settled yet.
+    Clear,
+    Tls12,
+    Tls13,
+}
+
+impl Secrecy {
+    /// Its name in the column `tls` of `status net`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Clear => "",
+            Self::Tls12 => "TLSv1.2",
+            Self::Tls13 => "TLSv1.3",
+        }
+    }
+}
+
 impl Phase {
     /// Its name in the column `state` of `status net`.
     pub(crate) fn name(self) -> &'static str {
@@ -114,6 +134,7 @@ impl Moment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Observed {
     pub(crate) kind: Kind,
+    pub(crate) secrecy: Secrecy,
     pub(crate) phase: Phase,
     /// Since the connection was accepted.
     pub(crate) age: u64,
@@ -161,6 +182,7 @@ pub(crate) struct Vitals {
     pub(crate) fd: i32,
     peer: Peer,
     pub(crate) kind: Cell<Kind>,
+    pub(crate) secrecy: Cell<Secrecy>,
     /// The route of the last request, in the site in force.
     pub(crate) place: Cell<Place>,
     opened: Moment,
@@ -207,6 +229,7 @@ impl Vitals {
             fd,
             peer: Peer::new(peer),
             kind: Cell::new(Kind::Http),
+            secrecy: Cell::new(Secrecy::Clear),
             place: Cell::new(Place::NOWHERE),
             opened: now,
             read: Traffic::new(now),
@@ -289,6 +312,7 @@ impl Vitals {
         let ping = if kind == Kind::Http { self.opened } else { self.moved.get() };
         Observed {
             kind,
+            secrecy: self.secrecy.get(),
             phase: self.phase.get(),
             age: now.since(self.opened).as_secs(),
             last_ping: now.since(ping).as_secs(),
@@ -411,6 +435,7 @@ mod tests {
         let vitals = vitals(start);
         let nothing = Observed {
             kind: Kind::Http,
+            secrecy: Secrecy::Clear,
             phase: Phase::Idle,
             age: 3,
             last_ping: 3,

@@ -74,6 +74,7 @@ pub(crate) fn net(connections: impl Iterator<Item = Seen>) -> Table {
         "route",
         "age",
         "queue",
+        "tls",
     ];
     Table::new(&headers, connections.iter().map(connection).collect())
 }
@@ -95,6 +96,7 @@ fn connection(seen: &Seen) -> Vec<Value> {
         seen.route.as_str().into(),
         vitals.age.into(),
         count(seen.queue),
+        vitals.secrecy.name().into(),
     ]
 }
 

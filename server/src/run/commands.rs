@@ -7,7 +7,7 @@ use mongrel2::wire::control::{
 };
 use mongrel2::wire::tnetstring::Value;
 
-use super::{End, Running};
+use super::{End, Reloaded, Running};
 use crate::control::{Task, about, ask, late, net, sessions, tasks};
 use crate::worker::Mail;
 
@@ -50,7 +50,11 @@ impl Running {
             Command::Kill(selector) => self.kill(selector).await,
             Command::Reload if self.is_stopping => Err(Failure::reload_failed("the server is about to stop".into())),
             Command::Reload => match self.reload().await {
-                Ok(generation) => Ok(Table::row([("status", "OK".into()), ("generation", Value::Integer(generation))])),
+                Ok(Reloaded { generation, warnings }) => Ok(Table::row([
+                    ("status", "OK".into()),
+                    ("generation", Value::Integer(generation)),
+                    ("warnings", Value::List(warnings.iter().map(|warning| warning.as_str().into()).collect())),
+                ])),
                 Err(error) => Err(Failure::reload_failed(error.to_string())),
             },
         }

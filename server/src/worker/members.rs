@@ -62,6 +62,8 @@ impl Worker {
     /// This worker's share of `limits.connections`.
     pub(super) fn share(&self) -> usize {
         match self.site.borrow().settings.connections {
+            // The other half is for connections to upstreams.
+            0 if self.site.borrow().has_proxies() => self.descriptors / 2,
             0 => self.descriptors,
             limit => limit.div_ceil(self.peers.len()),
         }
@@ -79,7 +81,7 @@ impl Worker {
         let place = members.vacant_entry();
         let identity = Identity { id: self.take_id(), fd: stream.as_raw_fd(), peer };
         let vitals = Rc::new(Vitals::new(identity, Instant::now()));
-        let accepted = Accepted { stream, counted };
+        let accepted = Accepted { stream, counted, terms: self.site.borrow().terms.clone() };
         let connection = Connection::new(accepted, Rc::clone(self), place.key(), Rc::clone(&vitals));
         let task = tokio::task::spawn_local(Serving::new(connection)).abort_handle();
         place.insert(Member { vitals, task });

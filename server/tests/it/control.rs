@@ -48,7 +48,7 @@ fn ids(operator: &Operator) -> Vec<u64> {
 
 fn generation(answer: &Result<Table, Failure>) -> i64 {
     let table = answer.as_ref().unwrap();
-    assert_eq!(table.headers, ["status", "generation"]);
+    assert_eq!(table.headers, ["status", "generation", "warnings"]);
     assert_eq!(table.rows[0][0], "OK".into());
     number(&table.rows[0][1])
 }
@@ -115,7 +115,7 @@ fn a_waiting_connection_is_told_of_and_killed_as_recorded() {
     let id = peer.request().id;
     let (net, recorded_net) = replay(&operator, "status-net");
     assert_eq!(net.headers[..8], recorded_net.headers);
-    assert_eq!(net.headers[8..], ["state", "address", "host", "route", "age", "queue"]);
+    assert_eq!(net.headers[8..], ["state", "address", "host", "route", "age", "queue", "tls"]);
     assert_eq!(net.rows[0][2..8], recorded_net.rows[0][2..]);
     assert_eq!(net.rows[0][0], Value::from(id));
     assert_eq!(

@@ -6,6 +6,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mongrel2::config::history::Entry;
@@ -232,7 +233,11 @@ pub(crate) fn get(path: &str) -> String {
 /// A connection to the server.
 pub(crate) struct Client {
     stream: TcpStream,
+    /// If it speaks TLS.
+    tls: Option<Box<rustls::ClientConnection>>,
     bytes: Vec<u8>,
+    /// Whether TLS ended without a word.
+    cut_short: bool,
 }
 
 /// An HTTP answer.
@@ -269,16 +274,45 @@ impl Client {
     pub(crate) fn new(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(wait::DEADLINE)).unwrap();
         stream.set_nodelay(true).unwrap();
-        Self { stream, bytes: Vec::new() }
+        Self { stream, tls: None, bytes: Vec::new(), cut_short: false }
+    }
+
+    /// Connects, and speaks TLS from the first byte on with the server as `name`.
+    pub(crate) fn secure(address: SocketAddr, config: &Arc<rustls::ClientConfig>, name: &str) -> Self {
+        let name = name.to_owned().try_into().unwrap();
+        let tls = rustls::ClientConnection::new(Arc::clone(config), name).unwrap();
+        Self { tls: Some(Box::new(tls)), ..Self::connect(address) }
+    }
+
+    /// Its TLS.
+    pub(crate) fn tls(&mut self) -> &mut rustls::ClientConnection {
+        self.tls.as_mut().expect("it speaks TLS")
+    }
+
+    /// Whether the server has closed without saying that nothing more would come; waits for it.
+    pub(crate) fn was_cut_short(&mut self) -> bool {
+        while self.more() {}
+        self.cut_short
     }
 
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.stream.write_all(bytes.as_ref()).unwrap();
+        assert!(self.try_send(bytes), "the server reads");
+    }
+
+    /// Sends bytes past TLS.
+    pub(crate) fn send_raw(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).unwrap();
     }
 
     /// Sends, if the server still listens.
     pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
-        self.stream.write_all(bytes.as_ref()).is_ok()
+        match &mut self.tls {
+            None => self.stream.write_all(bytes.as_ref()).is_ok(),
+            Some(tls) => {
+                let mut stream = rustls::Stream::new(&mut **tls, &mut self.stream);
+                stream.write_all(bytes.as_ref()).and_then(|()| stream.flush()).is_ok()
+            }
+        }
     }
 
     /// Whether bytes are there without waiting for them.
@@ -378,13 +412,23 @@ impl Client {
 
     fn more(&mut self) -> bool {
         let mut piece = [0; 64 * 1024];
-        match self.stream.read(&mut piece) {
+        let read = match &mut self.tls {
+            None => self.stream.read(&mut piece),
+            Some(tls) => rustls::Stream::new(&mut **tls, &mut self.stream).read(&mut piece),
+        };
+        match read {
             Ok(0) => false,
             Ok(size) => {
                 self.bytes.extend_from_slice(&piece[..size]);
                 true
             }
             Err(error) if error.kind() == ErrorKind::ConnectionReset => false,
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                self.cut_short = true;
+                false
+            }
+            // What the server said was a reason.
+            Err(error) if error.kind() == ErrorKind::InvalidData => false,
             Err(error) => panic!("cannot read from the server: {error}"),
         }
     }

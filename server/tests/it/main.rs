@@ -22,6 +22,7 @@ mod soak;
 mod sockets;
 mod start;
 mod statistics;
+mod tls;
 mod uploads;
 mod vanishing;
 mod websocket;

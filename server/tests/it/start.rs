@@ -104,11 +104,6 @@ fn a_configuration_that_is_not_sound() {
         &format!("`{}/config.sqlite` has no server with the uuid `{UUID}`", site.path().display()),
         "m2sh servers",
     );
-    let mut site = Site::new();
-    site.server().use_ssl = true;
-    site.save();
-    let stderr = String::from_utf8(output(&site).stderr).unwrap();
-    assert!(stderr.contains("TLS"), "it must not serve in clear what is meant to be secret: {stderr}");
 }
 
 #[test]

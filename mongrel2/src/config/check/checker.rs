@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use std::path::Path as FilePath;
 
 use super::{Place, Problem, Severity};
+use crate::config::ciphers::Ciphers;
 use crate::config::closest;
 use crate::config::paths::inside_chroot;
-use crate::config::settings::{self, Kind, Settings};
+use crate::config::settings::{self, ClientCertificates, Form, Kind, Settings};
 use crate::config::spec::spec_fault;
 use crate::config::tree::{Config, Dir, Handler, Host, Proxy, Redirect, Route, Server, Target, Upstream};
 use crate::redirect::{Location, STATUSES};
@@ -53,6 +54,7 @@ impl Checker {
         for (name, value) in &config.settings {
             self.setting(name, value);
         }
+        self.clients(config);
         for (extension, mimetype) in &config.mimetypes {
             self.mimetype(extension, mimetype);
         }
@@ -109,6 +111,17 @@ impl Checker {
             self.published(s, server, &|base| {
                 inside_chroot(path).starts_with(base).then(|| format!("publish the {name} `{path}`"))
             });
+        }
+    }
+
+    /// Whoever has to show a certificate needs somebody who has signed it.
+    fn clients(&mut self, config: &Config) {
+        let settings = Settings::new(&config.settings);
+        let nobody = settings.client_certificates == ClientCertificates::Required && settings.ca_chain.is_none();
+        if nobody && config.servers.iter().any(|server| server.use_ssl) {
+            let place = Place::Setting("ssl.verify_required".into());
+            let message = "with the setting `ssl.verify_required` and no `ssl.ca_chain` no client would be let in";
+            *self.error(&place, "", message) = Some("\"ssl.ca_chain\": \"/certs/clients.pem\"".into());
         }
     }
 
@@ -458,6 +471,10 @@ impl Checker {
                 if let Some(fault) = form.fault(value) {
                     let message = format!("the setting `{name}` cannot be `{}`: {fault}", value.escape_debug());
                     *self.error(&place, "", message) = Some(format!("it is {}", form.words()));
+                } else if form == Form::Ciphers {
+                    for (message, hint) in Ciphers::parse(value).notes() {
+                        *self.report(Severity::Note, &place, "", message) = hint;
+                    }
                 }
             }
             Some(Kind::Number { default, min, max }) => {

@@ -317,5 +317,18 @@ fn certificates_are_needed_and_never_published() {
     expect(|config| with_certdir(config, "/static/certs/"), place, "base", "would publish the certdir");
     let mut config = sound();
     with_certdir(&mut config, "/certs/");
-    assert_eq!(check(config).unwrap().1, []);
+    assert_eq!(check(config.clone()).unwrap().1, []);
+    // Nobody to have signed what clients show.
+    let required = |config: &mut Config| {
+        with_certdir(config, "/certs/");
+        config.settings.insert("ssl.verify_required".into(), "1".into());
+    };
+    expect(required, Place::Setting("ssl.verify_required".into()), "", "no client would be let in");
+    required(&mut config);
+    config.settings.insert("ssl.ca_chain".into(), "/certs/clients.pem".into());
+    assert_eq!(check(config.clone()).unwrap().1, []);
+    config.settings.insert("ssl_ciphers".into(), "RC4 ECDHE-RSA-AES128-GCM-SHA256".into());
+    let notes = check(config).unwrap().1;
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert_eq!(notes[0].message, "ssl_ciphers names `RC4`, which servers do not have; it is skipped");
 }

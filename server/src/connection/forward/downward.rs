@@ -26,6 +26,7 @@ pub(super) struct Downward {
     /// What is to be written, and how much of it has been.
     out: Vec<u8>,
     written: usize,
+    is_flushing: bool,
     state: State,
     interim: usize,
     /// The status of the final answer, once it has come.
@@ -64,7 +65,7 @@ impl Downward {
 
     /// Whether something waits to be taken by the client.
     pub(super) fn waits_for_client(&self) -> bool {
-        self.written < self.out.len()
+        self.written < self.out.len() || self.is_flushing
     }
 
     /// What the log says; 499 stands for a client that left before an answer came.
@@ -104,6 +105,11 @@ impl Downward {
                     Err(_) => return Poll::Ready(End::Gone),
                 }
             }
+            self.is_flushing = true;
+            if ready!(stream.poll_flush(context)).is_err() {
+                return Poll::Ready(End::Gone);
+            }
+            self.is_flushing = false;
             self.out.clear();
             self.written = 0;
             match &self.state {

@@ -121,7 +121,7 @@ impl Connection {
         };
         let hop = Hop {
             peer: self.peer().ip(),
-            scheme: "http",
+            scheme: self.scheme(),
             host: proxy.host.as_deref(),
             trusts_client: aim.site.settings.no_clobber_xff,
             upgrades: pin.is_none() && upgrades(request),
@@ -138,7 +138,7 @@ impl Connection {
             expected: Expected { to_head: request.is_head(), upgrades: pin.is_none() && upgrades(request) },
             manner: request.manner(),
             date: self.worker.date().1,
-            lines: pin.map_or_else(String::new, |pin| pin.line(name, false)),
+            lines: self.hsts_line() + &pin.map_or_else(String::new, |pin| pin.line(name, self.stream.is_tls())),
             own_cookie: name.clone(),
             first_byte: proxy.first_byte_timeout,
             idle: proxy.idle_timeout,

@@ -4,6 +4,7 @@
 //! Nothing is ever sent twice, and nothing goes over another connection than the session's, for the upstream may know
 //! the client by its connection.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -48,9 +49,14 @@ impl Pin<'_> {
 pub(super) fn cookies_for(errand: &Errand<'_>, pin: &Pin<'_>) -> Vec<Vec<u8>> {
     let config = &errand.proxy.config;
     let name = &config.session_cookie;
-    let others = cookie_headers(errand).filter_map(|header| without_cookie(header, name));
-    let own = config.session_forward.then(|| format!("{name}={}", pin.token.text()).into_bytes());
-    others.map(|header| header.into_owned()).chain(own).collect()
+    let mut cookies: Vec<Vec<u8>> =
+        cookie_headers(errand).filter_map(|header| without_cookie(header, name)).map(Cow::into_owned).collect();
+    if config.session_forward {
+        // There should be one header only (RFC 6265, section 5.4).
+        cookies.push(format!("{name}={}", pin.token.text()).into_bytes());
+        cookies = vec![cookies.join(&b"; "[..])];
+    }
+    cookies
 }
 
 fn cookie_headers<'a>(errand: &Errand<'a>) -> impl Iterator<Item = &'a [u8]> {
@@ -68,7 +74,7 @@ impl Connection {
         let minor = errand.request.head.minor;
         let (pin, turn) = loop {
             let Some(pin) = find(errand, sessions, Instant::now()) else {
-                return Ok(self.unavailable(errand, up).await);
+                return Ok(self.unavailable(errand, up, sessions).await);
             };
             let turn = tokio::select! {
                 biased;
@@ -148,8 +154,10 @@ impl Connection {
     }
 
     /// Answers a client for whom there is no room.
-    async fn unavailable(&mut self, errand: &Errand<'_>, up: &Upward) -> Outcome {
-        tracing::warn!("there are as many sessions as limits.sessions allows; a client without one was refused");
+    async fn unavailable(&mut self, errand: &Errand<'_>, up: &Upward, sessions: &Sessions) -> Outcome {
+        if sessions.is_news() {
+            tracing::warn!("clients without a session are refused: there are as many as limits.sessions allows");
+        }
         let manner = errand.request.manner();
         let manner = Manner { keep_alive: manner.keep_alive && up.is_read(), ..manner };
         self.error_of(manner, 503, errand.aim.host).await

@@ -1,7 +1,7 @@
 //! What follows a 101: bytes in both directions, until both sides have closed (RFC 9110, section 7.8).
 
 use std::future::poll_fn;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use crate::connection::stream::Stream;
 use crate::connection::vitals::Phase;
@@ -122,6 +122,9 @@ fn poll_down(
                 Poll::Pending => return Poll::Pending,
             }
         } else {
+            if ready!(stream.poll_flush(context)).is_err() {
+                return Poll::Ready(());
+            }
             match link.poll_read(context, way.refill()) {
                 Poll::Ready(Ok(1..)) => {}
                 Poll::Ready(_) => return Poll::Ready(()),

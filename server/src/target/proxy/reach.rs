@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use rustix::io::Errno;
 use smallvec::SmallVec;
 use thiserror::Error;
 use tokio::time::{error::Elapsed, timeout};
@@ -34,6 +35,13 @@ pub(crate) enum Unreached {
 }
 
 impl Unreached {
+    /// Whether it says something about this machine, and nothing about the upstream.
+    fn is_ours(&self) -> bool {
+        let Self::Connect(error) = self else { return false };
+        let ours = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS, Errno::ADDRNOTAVAIL];
+        ours.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+    }
+
     /// What the client is told.
     pub(crate) fn status(&self) -> u16 {
         if matches!(self, Self::Timeout(_)) { 504 } else { 502 }
@@ -44,7 +52,7 @@ impl Proxy {
     /// Gives a connection to an upstream that hasn't been tried; with `fresh` a new one.
     ///
     /// # Errors
-    /// None could be reached; all have been noted as failures.
+    /// None could be reached; those that are to blame have been noted as failures.
     pub(crate) async fn reach(&self, pool: &Pool, tried: &mut Tried, fresh: bool) -> Result<Link, Unreached> {
         let mut why = Unreached::Nobody;
         while let Some(upstream) = self.choose(tried, Instant::now()) {
@@ -54,7 +62,11 @@ impl Proxy {
                 None => match self.connect(upstream).await {
                     Ok(link) => return Ok(link),
                     Err(error) => {
-                        self.failed(upstream, &error);
+                        if error.is_ours() {
+                            tracing::error!("cannot connect to the upstream {upstream}: {error}");
+                        } else {
+                            self.failed(upstream, &error);
+                        }
                         tried.push(upstream.number);
                         why = error;
                     }

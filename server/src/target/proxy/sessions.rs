@@ -4,7 +4,7 @@
 //! a lock of its own that is held for a look and never while anything is waited for.  Times come in.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,8 @@ pub(crate) struct Sessions<P = Parked> {
     shards: [Mutex<Shard<P>>; SHARDS],
     count: AtomicUsize,
     limits: Standing,
+    /// Whether it has been said that there are too many, since that was last otherwise.
+    told: AtomicBool,
     numbers: Numbers,
 }
 
@@ -51,7 +53,8 @@ pub(crate) struct Full;
 impl<P> Sessions<P> {
     pub(crate) fn new(limits: Limits, numbers: Numbers) -> Self {
         let shards = std::array::from_fn(|_| Mutex::default());
-        Self { shards, count: AtomicUsize::new(0), limits: Standing::new(limits), numbers }
+        let (count, told) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Self { shards, count, limits: Standing::new(limits), told, numbers }
     }
 
     /// The session of a token, unless it has never been or is over.
@@ -84,6 +87,11 @@ impl<P> Sessions<P> {
         let session = Arc::new(Session::new(self.numbers.next(), now));
         shard.insert(token, Arc::clone(&session));
         Ok((token, session))
+    }
+
+    /// Whether it is worth saying that there are too many.
+    pub(crate) fn is_news(&self) -> bool {
+        !self.told.swap(true, Ordering::Relaxed)
     }
 
     /// Ends the session of that number, if there is one.
@@ -159,6 +167,7 @@ impl<P> Sessions<P> {
     fn removed(&self, session: Option<Arc<Session<P>>>) {
         if let Some(session) = session {
             self.count.fetch_sub(1, Ordering::Relaxed);
+            self.told.store(false, Ordering::Relaxed);
             session.end();
         }
     }
@@ -222,7 +231,6 @@ mod tests {
     use std::convert::Infallible;
     use std::io::Read as _;
     use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
-    use std::sync::atomic::AtomicBool;
     use std::thread;
 
     use tokio::io::AsyncWriteExt as _;
