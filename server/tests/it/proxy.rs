@@ -5,6 +5,7 @@ mod bodies;
 mod faults;
 mod pinned;
 mod programs;
+mod secure;
 mod several;
 mod tunnel;
 
