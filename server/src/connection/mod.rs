@@ -48,6 +48,7 @@ use mongrel2::route::Found;
 use tokio::net::TcpStream;
 
 pub(crate) use answer::{Answer, Persistence, error_page};
+pub(crate) use ask::Address;
 pub(crate) use chunked::{ChunkError, Decoder, Step};
 pub(crate) use head::{Parsed, parse as parse_head};
 pub(crate) use line::Line;

@@ -7,7 +7,7 @@ use super::exchange::{End, Fault, Terms};
 use super::upward::Upward;
 use crate::connection::stream::Stream;
 use crate::connection::{After, Outcome};
-use crate::target::proxy::{AnswerHead, BadAnswer, Framing, Link, Onward, Passage, read_answer};
+use crate::target::proxy::{AnswerHead, BadAnswer, Framing, Link, Onward, Passage, Room, read_answer};
 
 /// How much is read at once.
 const PIECE: usize = 64 * 1024;
@@ -164,7 +164,8 @@ impl Downward {
 
     /// Takes a head, and behind a final one what has come of the body; gives how many bytes it has used.
     fn look(&mut self, incoming: &[u8], terms: &Terms, up: &mut Upward) -> Result<usize, BadAnswer> {
-        match read_answer(incoming, terms.expected)? {
+        let mut room = Room::new();
+        match read_answer(incoming, terms.expected, &mut room)? {
             None => Ok(0),
             Some(head) if head.is_interim() => self.interim(&head, terms, up).map(|()| head.length),
             Some(head) if head.status == 101 => {
@@ -176,7 +177,7 @@ impl Downward {
     }
 
     /// Passes an interim answer on (RFC 9110, section 15.2), unless it is for a client that has not asked.
-    fn interim(&mut self, head: &AnswerHead<'_>, terms: &Terms, up: &mut Upward) -> Result<(), BadAnswer> {
+    fn interim(&mut self, head: &AnswerHead<'_, '_>, terms: &Terms, up: &mut Upward) -> Result<(), BadAnswer> {
         self.interim += 1;
         if self.interim > MOST_INTERIM {
             return Err(BadAnswer::Interim);
@@ -195,7 +196,7 @@ impl Downward {
     }
 
     /// Begins the final answer, of whose body `body` has come.
-    fn begin(&mut self, head: &AnswerHead<'_>, body: &[u8], terms: &Terms, up: &Upward) -> Result<(), BadAnswer> {
+    fn begin(&mut self, head: &AnswerHead<'_, '_>, body: &[u8], terms: &Terms, up: &Upward) -> Result<(), BadAnswer> {
         let minor = terms.manner.minor;
         // What is left of the request's body must not be taken for a request.
         let keep_alive = terms.manner.keep_alive && head.has_end(minor) && up.is_read();

@@ -91,19 +91,13 @@ pub(super) struct Exchange<'a> {
     link: &'a Link,
     pub(super) up: &'a mut Upward,
     pub(super) down: Downward,
-    clock: Clock,
-    watch: Watch,
-}
-
-/// When what happened.
-#[derive(Debug)]
-struct Clock {
-    /// How many bytes had moved then.
+    /// When bytes last moved over the link, as far as that was looked at.
+    pub(super) moved: Instant,
+    /// How many had moved then.
     bytes: u64,
-    /// When they had last moved.
-    moved: Instant,
     /// When the last byte of the request had gone.
     asked: Option<Instant>,
+    watch: Watch,
 }
 
 /// How a client is watched while nothing comes for it.
@@ -119,13 +113,13 @@ enum Watch {
 
 impl<'a> Exchange<'a> {
     pub(super) fn new(terms: Terms, link: &'a Link, up: &'a mut Upward) -> Self {
-        let clock = Clock { bytes: 0, moved: Instant::now(), asked: None };
-        Self { terms, link, up, down: Downward::default(), clock, watch: Watch::Open }
+        let (down, moved) = (Downward::default(), Instant::now());
+        Self { terms, link, up, down, moved, bytes: 0, asked: None, watch: Watch::Open }
     }
 
     /// Carries it out.
     pub(super) async fn run(&mut self, stream: &mut Stream) -> End {
-        let mut timer = pin!(tokio::time::sleep_until((self.clock.moved + self.terms.first_byte).into()));
+        let mut timer = pin!(tokio::time::sleep_until((self.moved + self.terms.first_byte).into()));
         poll_fn(|context| self.poll(context, stream, timer.as_mut())).await
     }
 
@@ -177,8 +171,8 @@ impl<'a> Exchange<'a> {
     /// Until when may be waited.
     fn wait(&mut self, context: &mut Context<'_>, stream: &mut Stream, wait: Wait) -> Result<Option<Instant>, End> {
         let now = Instant::now();
-        if self.clock.bytes != self.link.moved() {
-            self.clock = Clock { bytes: self.link.moved(), moved: now, ..self.clock };
+        if self.bytes != self.link.moved() {
+            (self.bytes, self.moved) = (self.link.moved(), now);
         }
         if self.down.waits_for_client() || wait == Wait::Client {
             // The limits of rates are for it.
@@ -189,13 +183,13 @@ impl<'a> Exchange<'a> {
             return Ok(Some(since + HOLD));
         }
         if wait == Wait::Upstream || self.down.has_begun() {
-            let deadline = self.clock.moved + self.terms.idle;
+            let deadline = self.moved + self.terms.idle;
             if wait == Wait::Upstream {
                 return Ok(Some(deadline));
             }
             return self.watch(context, stream, now).map(|look| Some(look.map_or(deadline, |look| look.min(deadline))));
         }
-        let asked = *self.clock.asked.get_or_insert(now);
+        let asked = *self.asked.get_or_insert(now);
         let deadline = asked + self.terms.first_byte;
         self.watch(context, stream, now).map(|look| Some(look.map_or(deadline, |look| look.min(deadline))))
     }
@@ -232,10 +226,10 @@ impl<'a> Exchange<'a> {
             return None;
         }
         if self.down.has_begun() || wait == Wait::Upstream {
-            let fault = (now >= self.clock.moved + self.terms.idle).then_some(Fault::Idle)?;
+            let fault = (now >= self.moved + self.terms.idle).then_some(Fault::Idle)?;
             return Some(if self.down.has_begun() { End::Cut(fault) } else { End::Fault(fault) });
         }
-        let asked = self.clock.asked?;
+        let asked = self.asked?;
         (now >= asked + self.terms.first_byte).then_some(End::Fault(Fault::FirstByte))
     }
 }

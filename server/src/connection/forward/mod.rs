@@ -11,6 +11,7 @@ mod tunnel;
 mod upward;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use self::exchange::{End, Exchange, Fault, Terms};
 use self::pinned::Pin;
@@ -45,7 +46,7 @@ impl Connection {
         self.stream.vitals().enter(Phase::Forwarding);
         let mut up = Upward::new(request, self.stream.take_rest());
         let outcome = match &proxy.sessions {
-            Some(sessions) => self.run_pinned(&errand, &mut up, sessions).await,
+            Some(sessions) => Box::pin(self.run_pinned(&errand, &mut up, sessions)).await,
             None => self.run(&errand, &mut up).await,
         };
         if up.is_read() {
@@ -57,11 +58,17 @@ impl Connection {
     async fn run(&mut self, errand: &Errand<'_>, up: &mut Upward) -> Result<Outcome, Refusal> {
         let (mut tried, mut fresh) = (Tried::new(), false);
         loop {
-            let link = match errand.proxy.reach(self.worker.pool(), &mut tried, fresh).await {
+            let resting = if fresh || !tried.is_empty() { None } else { errand.proxy.resting(self.worker.pool()) };
+            // What is rare has futures of its own, which would make this one larger for all.
+            let reached = match resting {
+                Some(link) => Ok(link),
+                None => Box::pin(errand.proxy.reach(self.worker.pool(), &mut tried, fresh)).await,
+            };
+            let link = match reached {
                 Ok(link) => link,
                 Err(why) => {
                     tracing::info!("cannot forward a request of {}: {why}", self.peer());
-                    return Ok(self.unanswered(errand, up, why.status()).await);
+                    return Ok(Box::pin(self.unanswered(errand, up, why.status())).await);
                 }
             };
             let was_used = link.is_used;
@@ -69,18 +76,18 @@ impl Connection {
             self.start(errand, up, None);
             let mut exchange = Exchange::new(self.terms(errand, None), &link, up);
             let end = exchange.run(&mut self.stream).await;
-            let down = exchange.down;
+            let Exchange { down, moved, .. } = exchange;
             if down.has_begun() {
                 upstream.answered();
             }
             match end {
                 End::Complete => {
                     if down.is_clean() && up.is_done() {
-                        self.let_rest(link, errand);
+                        self.let_rest(link, errand, moved);
                     }
                     return Ok(down.outcome());
                 }
-                End::Switched => return Ok(self.switched(errand, down.into_rest(), &link).await),
+                End::Switched => return Ok(Box::pin(self.switched(errand, down.into_rest(), &link)).await),
                 End::Gone => return Ok(Outcome { after: After::Close, ..down.outcome() }),
                 End::Refused(refusal) => return Err(refusal),
                 End::Cut(why) => {
@@ -93,7 +100,7 @@ impl Connection {
                     errand.proxy.failed(&upstream, &fault);
                     tried.push(upstream.number);
                     if !may_repeat(errand, &fault) || !errand.proxy.has_others(&tried) {
-                        return Ok(self.unanswered(errand, up, fault.status()).await);
+                        return Ok(Box::pin(self.unanswered(errand, up, fault.status())).await);
                     }
                 }
             }
@@ -101,10 +108,10 @@ impl Connection {
     }
 
     /// Keeps an upstream's connection for the next request, unless a reload has removed the upstream meanwhile.
-    fn let_rest(&self, link: Link, errand: &Errand<'_>) {
+    fn let_rest(&self, link: Link, errand: &Errand<'_>, now: Instant) {
         let site = self.worker.site();
         if std::ptr::eq(&*site, errand.aim.site) || site.has_upstream(link.upstream().number) {
-            self.worker.pool().put(link, site.settings.proxy_idle);
+            self.worker.pool().put(link, site.settings.proxy_idle, now);
         }
     }
 

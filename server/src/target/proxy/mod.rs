@@ -34,7 +34,7 @@ use self::upstream::{Patience, Upstream};
 use super::directory::Directory;
 use super::redirect::Redirect;
 
-pub(crate) use self::answer::{BadAnswer, Expected, Framing, Head as AnswerHead, Onward, read as read_answer};
+pub(crate) use self::answer::{BadAnswer, Expected, Framing, Head as AnswerHead, Onward, Room, read as read_answer};
 pub(crate) use self::cookie::{set as set_cookie, values as cookies, without as without_cookie};
 pub(crate) use self::link::Link;
 pub(crate) use self::names::{Names, System};
@@ -77,6 +77,9 @@ pub(crate) enum Fallback {
 impl Proxy {
     /// The upstream that gets the next request, of those whose numbers are not in `tried`.
     fn choose(&self, tried: &[u64], now: Instant) -> Option<&Arc<Upstream>> {
+        if let [only] = &self.upstreams[..] {
+            return Some(only).filter(|only| !tried.contains(&only.number));
+        }
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let count = self.upstreams.len();
         let in_turn = (0..count).map(|offset| &self.upstreams[(turn.wrapping_add(offset)) % count]);

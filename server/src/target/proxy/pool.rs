@@ -31,12 +31,12 @@ impl Pool {
         std::iter::from_fn(|| resting.pop()).find_map(|resting| Link::resume(resting.socket, upstream))
     }
 
-    /// Lets a connection rest, unless `limit` do already.
-    pub(crate) fn put(&self, link: Link, limit: usize) {
+    /// Lets a connection rest from `now` on, unless `limit` do already.
+    pub(crate) fn put(&self, link: Link, limit: usize, now: Instant) {
         let mut all = self.0.borrow_mut();
         let resting = all.entry(link.upstream().number).or_default();
         if resting.len() < limit {
-            resting.push(Resting { socket: link.into_socket(), since: Instant::now() });
+            resting.push(Resting { socket: link.into_socket(), since: now });
         }
     }
 

@@ -49,6 +49,11 @@ impl Unreached {
 }
 
 impl Proxy {
+    /// Gives a connection that rests, if there is nothing to choose from: what [`reach`](Self::reach) would give.
+    pub(crate) fn resting(&self, pool: &Pool) -> Option<Link> {
+        if let [only] = &self.upstreams[..] { pool.take(only) } else { None }
+    }
+
     /// Gives a connection to an upstream that hasn't been tried; with `fresh` a new one.
     ///
     /// # Errors

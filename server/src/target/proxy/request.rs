@@ -2,10 +2,10 @@
 //!
 //! Pure.  What came in has been parsed strictly; here it is written anew.
 
-use std::io::Write as _;
 use std::net::IpAddr;
 
 use super::fields::{Name, Nominated, name};
+use crate::connection::Address;
 
 /// A client's request.
 #[derive(Debug, Clone, Copy)]
@@ -98,12 +98,15 @@ pub(crate) fn render<'a>(
 fn add(out: &mut Vec<u8>, asked: &Asked<'_>, said: &Said<'_>, hop: &Hop<'_>) {
     let before = |values| if hop.trusts_client { values } else { &[][..] };
     let kept = |value: Option<_>| value.filter(|_| hop.trusts_client);
-    list(out, "X-Forwarded-For", before(&said.addresses), |out| print(out, format_args!("{}", hop.peer)));
+    let peer = Address::new(hop.peer);
+    list(out, "X-Forwarded-For", before(&said.addresses), |out| out.extend_from_slice(peer.as_bytes()));
     line(out, "X-Forwarded-Proto", kept(said.proto).unwrap_or(hop.scheme.as_bytes()));
     if let Some(host) = kept(said.forwarded_host).or(said.host) {
         line(out, "X-Forwarded-Host", host);
     }
-    list(out, "Forwarded", before(&said.forwarded), |out| forwarded(out, hop, said.host.unwrap_or_default()));
+    list(out, "Forwarded", before(&said.forwarded), |out| {
+        forwarded(out, hop, peer.as_bytes(), said.host.unwrap_or_default())
+    });
     // A gateway says so in each request (RFC 9110, section 7.6.3).
     let via: &[u8] = if asked.minor == 0 { b"1.0 mongrel2" } else { b"1.1 mongrel2" };
     list(out, "Via", &said.via, |out| out.extend_from_slice(via));
@@ -120,10 +123,10 @@ fn add(out: &mut Vec<u8>, asked: &Asked<'_>, said: &Said<'_>, hop: &Hop<'_>) {
 }
 
 /// An element of Forwarded (RFC 7239, sections 4 and 6); what isn't a token is quoted.
-fn forwarded(out: &mut Vec<u8>, hop: &Hop<'_>, host: &[u8]) {
-    match hop.peer {
-        IpAddr::V4(peer) => print(out, format_args!("for={peer}")),
-        IpAddr::V6(peer) => print(out, format_args!("for=\"[{peer}]\"")),
+fn forwarded(out: &mut Vec<u8>, hop: &Hop<'_>, peer: &[u8], host: &[u8]) {
+    let quotes: [&[u8]; 2] = if hop.peer.is_ipv4() { [b"", b""] } else { [b"\"[", b"]\""] };
+    for part in [b"for=", quotes[0], peer, quotes[1]] {
+        out.extend_from_slice(part);
     }
     if !host.is_empty() {
         let is_plain = host.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(byte));
@@ -135,10 +138,6 @@ fn forwarded(out: &mut Vec<u8>, hop: &Hop<'_>, host: &[u8]) {
     }
     out.extend_from_slice(b";proto=");
     out.extend_from_slice(hop.scheme.as_bytes());
-}
-
-fn print(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
-    out.write_fmt(text).expect("a Vec takes everything");
 }
 
 /// Appends a header line with a list, whose last element is ours.
