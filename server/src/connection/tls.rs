@@ -147,8 +147,8 @@ impl Tls {
             }
             let before = into.len();
             let taken = self.take(wire, into);
-            // To what the client says there will be an answer, which takes along what waits.
-            if into.len() == before {
+            // To what the client says there will be an answer, which takes along what waits, unless that is an alert.
+            if into.len() == before || taken.is_err() {
                 self.write_now(socket);
             }
             taken.map(|()| size)

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use mongrel2::config::ciphers::Ciphers;
 use mongrel2::config::paths::inside_chroot;
 use mongrel2::config::{Checked, Server, Settings};
+use nix::unistd::Uid;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::server::{NoServerSessionStorage, ProducesTickets};
 use rustls::{ServerConfig, SupportedCipherSuite};
@@ -57,7 +58,8 @@ impl TlsError {
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::File(FileError::Read(path, error)) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-                Some(format!("the owner of the chroot has to be able to read it: chown that user {}", path.display()))
+                // At the start that is the owner of the chroot.
+                Some(format!("the server runs as user {0}: chown {0} {1}", Uid::current(), path.display()))
             }
             Self::Tickets(_) => None,
             Self::Authority(..) => Some("ssl.ca_chain names a file of certificates in PEM".into()),

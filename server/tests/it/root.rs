@@ -11,7 +11,8 @@ use std::process::{Command, Output};
 use mongrel2::config::{Config, Database, Target};
 use testkit::wait;
 
-use crate::harness::{Answer, Client, Operator, Peer, Site, get, handler};
+use crate::harness::{Answer, Client, Operator, Peer, Site, UUID, get, handler};
+use crate::tls::keys::Authority;
 
 /// Whom the chroot belongs to: nobody, on most systems.
 const OWNER: u32 = 65534;
@@ -380,4 +381,39 @@ fn a_daemon_gives_clients_no_more_than_drain_timeout() {
     assert!(client.is_closed());
     assert!(daemon.log().contains("1 connections were closed in the middle"), "{}", daemon.log());
     assert!(!daemon.site.path().join("run/mongrel2.pid").exists());
+}
+
+#[test]
+fn certificates_are_read_as_the_owner_who_has_to_read_them_again() {
+    if !is_root("certificates") {
+        return;
+    }
+    let authority = Authority::new("authority");
+    let tls = || {
+        let mut site = site().setting("certdir", "certs");
+        site.server().use_ssl = true;
+        authority.issue("localhost").write(&site.path().join("certs"), UUID);
+        site
+    };
+    let daemon = Daemon::start(tls());
+    let address = daemon.site.address();
+    let ask = || {
+        let mut client = Client::secure(address, &authority.client().config(), "localhost");
+        client.send(get("/"));
+        assert_eq!(client.answer().text(), "index");
+    };
+    ask();
+    daemon.signal("-HUP");
+    daemon.wait_for_log("] reloaded in");
+    ask();
+    assert!(!daemon.log().contains("[WARN"), "{}", daemon.log());
+    let site = tls();
+    site.save();
+    give(site.path(), OWNER);
+    let key = site.path().join(format!("certs/{UUID}.key"));
+    chown(&key, Some(0), Some(0)).unwrap();
+    let output = site.command().output().unwrap();
+    let said = text(&output);
+    assert!(output.status.code() == Some(1) && said.contains("Permission denied"), "{said}");
+    assert!(said.contains(&format!("chown {OWNER} {}", key.display())), "{said}");
 }

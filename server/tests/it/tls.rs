@@ -2,7 +2,7 @@
 
 mod clients;
 mod hostile;
-mod keys;
+pub(crate) mod keys;
 mod reloads;
 mod speech;
 

@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use mongrel2::control::Client;
 use mongrel2::wire::control::{Command, Language, Table, render_answer};
+use mongrel2::wire::tnetstring::Value;
 use testkit::{Process, wait};
 
 use super::bench::{Bench, server};
@@ -69,5 +70,27 @@ fn another_servers_control_port_is_not_asked() {
         other.send(render_answer(Language::Tnetstring, None, &answer), 0).unwrap();
     });
     assert_eq!(bench.m2sh("reload").prints(), format!("Reloading server a 1 at PID {}\n", process.id()));
+    answering.join().unwrap();
+}
+
+#[test]
+fn what_the_server_warns_of_is_passed_on() {
+    let (bench, process) = start();
+    let pid = process.id();
+    let played = zmq::Context::new().socket(zmq::REP).unwrap();
+    played.bind(&format!("ipc://{}", bench.path("run/other").display())).unwrap();
+    bench.sql("UPDATE server SET control_port = 'ipc://run/other'");
+    let warnings = Value::List(vec!["cannot read `a.crt`".into(), "cannot read `b.crt`".into()]);
+    let answering = std::thread::spawn(move || {
+        let reload = [("status", "OK".into()), ("generation", 7u64.into()), ("warnings", warnings)];
+        for answer in [Table::row([("pid", u64::from(pid).into())]), Table::row(reload)] {
+            played.recv_bytes(0).unwrap();
+            played.send(render_answer(Language::Tnetstring, None, &Ok(answer)), 0).unwrap();
+        }
+    });
+    let output = bench.m2sh("reload").exits(0);
+    assert_eq!(output.stdout, format!("Reloaded server a 1 at PID {pid}, generation 7\n"));
+    let warning = "m2sh: warning: server a 1: cannot read";
+    assert_eq!(output.stderr, format!("{warning} `a.crt`\n{warning} `b.crt`\n"));
     answering.join().unwrap();
 }
