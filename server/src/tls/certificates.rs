@@ -68,8 +68,15 @@ impl Folder<'_> {
         let mut pairs = Pairs { folder: &self.path, provider, may_stay: before.is_some(), warnings };
         let default = pairs.read(self.uuid, before.map(|before| &before.default))?;
         let default = default.expect("what there was before stays");
+        let names = match (self.names(before), before) {
+            (Err(error), Some(before)) => {
+                pairs.warnings.push(format!("{error}; those before are served"));
+                return Ok(Certificates { default, by_name: before.by_name.clone() });
+            }
+            (names, _) => names?,
+        };
         let mut by_name = HashMap::new();
-        for stem in self.names(before)? {
+        for stem in names {
             let name = stem.to_ascii_lowercase();
             if let Some(pair) = pairs.read(&stem, before.and_then(|before| before.by_name.get(&name)))? {
                 by_name.insert(name, pair);

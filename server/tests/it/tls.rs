@@ -131,7 +131,9 @@ fn certificates_by_name() {
             None => secure.s_client(openssl, &["-noservername"]),
             Some(name) => secure.s_client(openssl, &["-servername", name]),
         };
-        assert!(said.contains(&format!("subject=CN = {expected}\n")), "{name:?}: {said}");
+        // Versions of openssl differ in blanks.
+        let subject = said.replace(" = ", "=");
+        assert!(subject.contains(&format!("subject=CN={expected}\n")), "{name:?}: {said}");
         assert!(said.contains("HTTP/1.1 200 OK"), "{name:?}: {said}");
     }
 }

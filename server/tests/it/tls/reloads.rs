@@ -61,6 +61,13 @@ fn a_broken_one_leaves_the_old_one_serving() {
         ask(&mut client);
         assert_eq!(shown(&mut client), before);
     };
+    let away = folder.with_file_name("away");
+    fs::rename(&folder, &away).unwrap();
+    let warnings = reload(&secure.running).unwrap();
+    assert!(warnings.len() == 2 && warnings[1].ends_with("those before are served"), "{warnings:?}");
+    ask(&mut secure.connect());
+    fs::rename(&away, &folder).unwrap();
+    assert_eq!(reload(&secure.running), Ok(vec![]));
     let [default, www, new] = [UUID, "www.example.com", "new.example.com"];
     let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
     let good = fs::read_to_string(folder.join(format!("{default}.crt"))).unwrap();
