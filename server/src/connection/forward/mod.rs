@@ -21,7 +21,7 @@ use super::request::{Manner, Refusal, Request};
 use super::token::has_token;
 use super::vitals::{Kind, Phase};
 use super::{After, Aim, Connection, Outcome};
-use crate::target::proxy::{Asked, Expected, Fallback, Hop, Link, Proxy, Tried, render_request};
+use crate::target::proxy::{Asked, Care, Expected, Fallback, Hop, Link, Proxy, Tried, render_request};
 
 /// A request that an upstream is to answer.
 #[derive(Clone, Copy)]
@@ -58,7 +58,9 @@ impl Connection {
     async fn run(&mut self, errand: &Errand<'_>, up: &mut Upward) -> Result<Outcome, Refusal> {
         let (mut tried, mut fresh) = (Tried::new(), false);
         loop {
-            let resting = if fresh || !tried.is_empty() { None } else { errand.proxy.resting(self.worker.pool()) };
+            let is_first = !fresh && tried.is_empty();
+            let care = if is_repeatable(errand.request) { Care::Heard } else { Care::Looked };
+            let resting = if is_first { errand.proxy.resting(self.worker.pool(), care) } else { None };
             // What is rare has futures of its own, which would make this one larger for all.
             let reached = match resting {
                 Some(link) => Ok(link),
@@ -188,6 +190,10 @@ fn upgrades(request: &Request) -> bool {
 
 /// Whether a request may be sent again (RFC 9110, section 9.2.2): nothing has come of it, and twice is as good as once.
 fn may_repeat(errand: &Errand<'_>, fault: &Fault) -> bool {
-    let idempotent = matches!(errand.request.method(), b"GET" | b"HEAD" | b"OPTIONS" | b"PUT" | b"DELETE");
-    idempotent && errand.request.head.framing == Framing::Length(0) && matches!(fault, Fault::Closed | Fault::Broken(_))
+    is_repeatable(errand.request) && matches!(fault, Fault::Closed | Fault::Broken(_))
+}
+
+fn is_repeatable(request: &Request) -> bool {
+    let is_idempotent = matches!(request.method(), b"GET" | b"HEAD" | b"OPTIONS" | b"PUT" | b"DELETE");
+    is_idempotent && request.head.framing == Framing::Length(0)
 }

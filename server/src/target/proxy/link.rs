@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -16,6 +16,15 @@ use super::upstream::{Load, Upstream};
 pub(crate) struct Parked {
     socket: std::net::TcpStream,
     upstream: Arc<Upstream>,
+}
+
+/// How sure it has to be that a connection which has rested still works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Care {
+    /// The event loop has heard of nothing else: enough for a request that can be sent again.
+    Heard,
+    /// The kernel says so.
+    Looked,
 }
 
 /// A connection that a request uses.
@@ -43,14 +52,21 @@ impl Link {
 
     /// Goes on with a connection that has rested; `None` if the upstream has closed it, or has sent something that
     /// nobody asked for.
-    pub(crate) fn resume(socket: TcpStream, upstream: &Arc<Upstream>) -> Option<Self> {
-        is_quiet(&socket).then(|| Self { socket, load: upstream.take_on(), is_used: true, moved: Cell::new(0) })
+    pub(crate) fn resume(socket: TcpStream, upstream: &Arc<Upstream>, care: Care) -> Option<Self> {
+        let mut context = Context::from_waker(Waker::noop());
+        let is_silent = care == Care::Heard && socket.poll_read_ready(&mut context).is_pending();
+        (is_silent || is_quiet(&socket)).then(|| Self {
+            socket,
+            load: upstream.take_on(),
+            is_used: true,
+            moved: Cell::new(0),
+        })
     }
 
     /// Goes on with a connection that was parked, in the event loop of this worker; `None` as in [`resume`](Self::resume).
     pub(crate) fn unpark(parked: Parked) -> Option<Self> {
         let Parked { socket, upstream } = parked;
-        Self::resume(TcpStream::from_std(socket).ok()?, &upstream)
+        Self::resume(TcpStream::from_std(socket).ok()?, &upstream, Care::Looked)
     }
 
     /// Takes the connection out of the event loop; `None` if that is not possible.

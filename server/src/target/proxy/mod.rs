@@ -36,7 +36,7 @@ use super::redirect::Redirect;
 
 pub(crate) use self::answer::{BadAnswer, Expected, Framing, Head as AnswerHead, Onward, Room, read as read_answer};
 pub(crate) use self::cookie::{set as set_cookie, values as cookies, without as without_cookie};
-pub(crate) use self::link::Link;
+pub(crate) use self::link::{Care, Link};
 pub(crate) use self::names::{Names, System};
 pub(crate) use self::passage::Passage;
 pub(crate) use self::pool::Pool;

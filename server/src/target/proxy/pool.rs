@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 use tokio::net::TcpStream;
 
-use super::link::{Link, is_quiet};
+use super::link::{Care, Link, is_quiet};
 use super::upstream::Upstream;
 
 /// How long a connection may rest: less than most upstreams keep it.
@@ -25,10 +25,10 @@ struct Resting {
 
 impl Pool {
     /// A connection to an upstream that can be used again.
-    pub(crate) fn take(&self, upstream: &Arc<Upstream>) -> Option<Link> {
+    pub(crate) fn take(&self, upstream: &Arc<Upstream>, care: Care) -> Option<Link> {
         let mut all = self.0.borrow_mut();
         let resting = all.get_mut(&upstream.number)?;
-        std::iter::from_fn(|| resting.pop()).find_map(|resting| Link::resume(resting.socket, upstream))
+        std::iter::from_fn(|| resting.pop()).find_map(|resting| Link::resume(resting.socket, upstream, care))
     }
 
     /// Lets a connection rest from `now` on, unless `limit` do already.

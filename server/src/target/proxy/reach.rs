@@ -13,7 +13,7 @@ use tokio::time::{error::Elapsed, timeout};
 
 use super::names::NameError;
 use super::upstream::{Place, Upstream};
-use super::{Addresses, Link, Pool, Proxy};
+use super::{Addresses, Care, Link, Pool, Proxy};
 
 /// How many addresses of a name are tried.
 const ADDRESSES: usize = 4;
@@ -50,8 +50,8 @@ impl Unreached {
 
 impl Proxy {
     /// Gives a connection that rests, if there is nothing to choose from: what [`reach`](Self::reach) would give.
-    pub(crate) fn resting(&self, pool: &Pool) -> Option<Link> {
-        if let [only] = &self.upstreams[..] { pool.take(only) } else { None }
+    pub(crate) fn resting(&self, pool: &Pool, care: Care) -> Option<Link> {
+        if let [only] = &self.upstreams[..] { pool.take(only, care) } else { None }
     }
 
     /// Gives a connection to an upstream that hasn't been tried; with `fresh` a new one.
@@ -61,7 +61,7 @@ impl Proxy {
     pub(crate) async fn reach(&self, pool: &Pool, tried: &mut Tried, fresh: bool) -> Result<Link, Unreached> {
         let mut why = Unreached::Nobody;
         while let Some(upstream) = self.choose(tried, Instant::now()) {
-            let resting = if fresh { None } else { pool.take(upstream) };
+            let resting = if fresh { None } else { pool.take(upstream, Care::Looked) };
             match resting {
                 Some(link) => return Ok(link),
                 None => match self.connect(upstream).await {
