@@ -127,7 +127,7 @@ fn records_that_say_nothing() {
     while rounds < 10_000 && client.tls().refresh_traffic_keys().is_ok() && client.try_send("") {
         rounds += 1;
     }
-    assert!(rounds < 10_000, "the server has enough of it");
+    assert!(client.try_answer(false).is_none(), "the server has enough of it");
     ask(&mut secure.connect());
 }
 
