@@ -143,7 +143,8 @@ CREATE TABLE log (id INTEGER PRIMARY KEY,
     location TEXT,
     happened_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,    -- UTC
     how TEXT,
-    why TEXT);
+    why TEXT,
+    seal TEXT DEFAULT '');                  -- SHA-256 of the seal before it and of what has come since; '': it has none
 
 -- One row for each change of the configuration, numbered; it outlives the configuration like the log.
 CREATE TABLE generation (id INTEGER PRIMARY KEY,

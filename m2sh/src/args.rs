@@ -72,7 +72,7 @@ pub enum Command {
     /// Tell whether a server runs
     Running(Which),
     /// Print the log of what was done to the database and its servers
-    Log,
+    Log(Log),
     /// Write a line to the log
     Commit(Commit),
     /// Make a folder with everything in it, run it, and tell what to try
@@ -205,6 +205,35 @@ pub struct Control {
     /// What to say, as in `status net`; `help` lists what can be said [default: the lines of stdin]
     #[arg(value_name = "COMMAND")]
     pub words: Vec<String>,
+}
+
+/// Arguments of `log`.
+#[derive(Debug, clap::Args)]
+pub struct Log {
+    /// Only what was done since then: 30m, 2h, 3d ago, or 2026-11-20, or 2026-11-20T10:30 (UTC)
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub since: Option<String>,
+    /// Only what this user has done
+    #[arg(long, value_name = "USER")]
+    pub who: Option<String>,
+    /// Only entries about this: the name of a command, or what was committed
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub what: Option<String>,
+    /// Only so many, the newest ones
+    #[arg(short = 'n', long, value_name = "NUMBER")]
+    pub last: Option<u32>,
+    /// Go on with what comes, until it is interrupted
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Look whether the log is as it was written, by its seals
+    #[arg(long, conflicts_with_all = ["since", "who", "what", "last", "follow"])]
+    pub verify: bool,
+    /// A seal that was kept elsewhere, which has to be there
+    #[arg(long, value_name = "SEAL", requires = "verify")]
+    pub kept: Option<String>,
+    /// Print the last seal, to be kept elsewhere
+    #[arg(long, conflicts_with_all = ["since", "who", "what", "last", "follow", "verify"])]
+    pub seal: bool,
 }
 
 /// Arguments of `commit`.

@@ -26,6 +26,7 @@ pub mod script;
 pub mod select;
 pub mod session;
 pub mod show;
+pub mod since;
 pub mod target;
 
 use std::ffi::OsString;

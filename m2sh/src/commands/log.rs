@@ -1,43 +1,127 @@
-//! `m2sh log`: the audit log, a line per entry in the form of the manual's section 3.7.
+//! `m2sh log`: the audit log, a line per entry in the form of the manual's section 3.7; and whether it is as it was written.
 
-use mongrel2::config::history::Logged;
+use std::thread::sleep;
+use std::time::Duration;
 
-use crate::error::Error;
+use mongrel2::config::Database;
+use mongrel2::config::history::{Fault, Filter, Logged, Verdict};
+use serde_json::json;
+
+use crate::args::Log;
+use crate::error::{Error, say};
 use crate::exit::Exit;
 use crate::session::Session;
 use crate::show::{Form, escape};
+use crate::since;
 
-pub(super) fn run(session: &mut Session) -> Result<Exit, Error> {
-    let entries = session.database()?.log().map_err(|error| session.cannot("read the log", error))?;
+/// How often is looked for new entries.
+const TICK: Duration = Duration::from_millis(200);
+
+pub(super) fn run(args: &Log, session: &mut Session) -> Result<Exit, Error> {
+    let database = session.database()?;
+    if args.seal {
+        return last_seal(&database, session);
+    }
+    if args.verify {
+        return verify(&database, args.kept.as_deref(), session);
+    }
+    let since = args.since.as_deref().map(|text| since::parse(text, chrono::Utc::now()));
+    let since = since.transpose().map_err(|why| Error::usage("read -since", why))?;
+    let Log { who, what, last, .. } = args;
+    let mut filter = Filter { since, who: who.clone(), what: what.clone(), after: 0, last: *last };
+    // What is left out now is left out for good.
+    let end = database.log_of(&Filter { last: Some(1), ..Filter::default() });
+    let end = end.map_err(|error| session.cannot("read the log", error))?.last().map_or(0, |entry| entry.id);
+    let mut newest = print(&database, &filter, session)?.unwrap_or(0).max(end);
+    if !args.follow {
+        return Ok(Exit::Success);
+    }
+    loop {
+        sleep(TICK);
+        filter = Filter { after: newest, last: None, ..filter };
+        newest = print(&database, &filter, session)?.unwrap_or(newest);
+    }
+}
+
+/// Prints entries; gives the number of the last of them.
+fn print(database: &Database, filter: &Filter, session: &mut Session) -> Result<Option<i64>, Error> {
+    let read = || Ok((database.log_of(filter)?, database.first_sealed()?));
+    let (entries, sealed) = read().map_err(|error| session.cannot("read the log", error))?;
+    let newest = entries.last().map(|entry| entry.id);
     match session.show.form() {
+        Form::Json if newest.is_none() && filter.after > 0 => {}
         Form::Json => session.show.json(&entries)?,
-        Form::Lines | Form::Terminal => entries.iter().try_for_each(|entry| session.show.line(&line(entry)))?,
+        Form::Lines | Form::Terminal => {
+            entries.iter().try_for_each(|entry| session.show.line(&line(entry, sealed)))?;
+        }
+    }
+    session.show.flush()?;
+    Ok(newest)
+}
+
+/// An entry that has a reason shows the reason; the others show the command line.  One of another program's, among those
+/// that have seals, is told.
+fn line(entry: &Logged, sealed: Option<i64>) -> String {
+    let Logged { id, who, what, location, happened_at, how, why, seal } = entry;
+    let text = if why.is_empty() || why == "command" { how } else { why };
+    let is_foreign = seal.is_empty() && sealed.is_some_and(|first| *id > first);
+    let mark = if is_foreign { " (unsealed)" } else { "" };
+    escape(&format!("[{}, {who}@{location}, {what}] {text}{mark}", happened_at.replacen(' ', "T", 1)))
+}
+
+fn last_seal(database: &Database, session: &mut Session) -> Result<Exit, Error> {
+    let seal = database.last_seal().map_err(|error| session.cannot("read the log", error))?;
+    match seal {
+        Some(seal) => session.show.either(&seal, &json!({ "seal": seal }))?,
+        None => return Err(Error::cannot("print the last seal", "no entry of the log has one")),
     }
     Ok(Exit::Success)
 }
 
-/// An entry that has a reason shows the reason; the others show the command line.
-fn line(entry: &Logged) -> String {
-    let Logged { who, what, location, happened_at, how, why, .. } = entry;
-    let text = if why.is_empty() || why == "command" { how } else { why };
-    escape(&format!("[{}, {who}@{location}, {what}] {text}", happened_at.replacen(' ', "T", 1)))
+fn verify(database: &Database, kept: Option<&str>, session: &mut Session) -> Result<Exit, Error> {
+    let verdict = database.verify(kept).map_err(|error| session.cannot("read the log", error))?;
+    let faults: Vec<String> = verdict.faults.iter().map(Fault::to_string).collect();
+    let Verdict { entries, seals, unsealed, last, .. } = &verdict;
+    if session.show.form() == Form::Json {
+        let last = last.as_deref();
+        let value = json!({"entries": entries, "seals": seals, "unsealed": unsealed, "seal": last, "faults": faults});
+        session.show.json(&value)?;
+    } else {
+        faults.iter().for_each(|fault| say(&format!("m2sh: {fault}")));
+        if !unsealed.is_empty() {
+            let ids: Vec<String> = unsealed.iter().map(i64::to_string).collect();
+            say(&format!("m2sh: not sealed yet, as other programs wrote them: {}", ids.join(", ")));
+        }
+        if faults.is_empty() {
+            let last = last.as_deref().map_or_else(String::new, |seal| format!(", the last of them {seal}"));
+            session.show.line(&format!("The log is as it was written: {entries} entries, {seals} seals{last}"))?;
+        }
+    }
+    Ok(if faults.is_empty() { Exit::Success } else { Exit::Failure })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(how: &str, why: &str, expected: &str) {
-        let entry = Logged {
-            id: 1,
+    fn entry(how: &str, why: &str, seal: &str) -> Logged {
+        Logged {
+            id: 2,
             who: "mongrel2".into(),
             what: "load".into(),
             location: "zedshaw".into(),
             happened_at: "2010-07-18 04:14:53".into(),
             how: how.into(),
             why: why.into(),
-        };
-        assert_eq!(line(&entry), format!("[2010-07-18T04:14:53, mongrel2@zedshaw, load] {expected}"));
+            seal: seal.into(),
+        }
+    }
+
+    fn check(how: &str, why: &str, expected: &str) {
+        assert_eq!(
+            line(&entry(how, why, ""), None),
+            format!("[2010-07-18T04:14:53, mongrel2@zedshaw, load] {expected}")
+        );
     }
 
     #[test]
@@ -46,5 +130,14 @@ mod tests {
         check("m2sh load -db x", "", "m2sh load -db x");
         check("m2sh load -db x -why y", "y", "y");
         check("m2sh", "two\nlines", "two\\nlines");
+    }
+
+    #[test]
+    fn entries_of_other_programs_are_told() {
+        let is_marked = |seal, first| line(&entry("m2sh", "", seal), first).ends_with(" (unsealed)");
+        assert!(is_marked("", Some(1)));
+        assert!(!is_marked("", Some(3)), "it is older than all seals");
+        assert!(!is_marked("", None));
+        assert!(!is_marked("ab", Some(1)));
     }
 }

@@ -46,7 +46,7 @@ pub fn run(command: Command, session: &mut Session) -> Result<Exit, Error> {
         Command::Cert(args) => cert::run(&args, session),
         Command::Control(args) => control::run(&args, session),
         Command::Running(which) => running::run(&which, session),
-        Command::Log => log::run(session),
+        Command::Log(args) => log::run(&args, session),
         Command::Commit(args) => commit::run(args, session),
         Command::Demo(args) => demo::run(&args, session),
         Command::Help(args) => help::run(&args, session),

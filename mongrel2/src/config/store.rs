@@ -267,10 +267,12 @@ impl Database {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let work = Change { transaction: &transaction, saved: Cell::new(false) };
         let result = change(&work)?;
+        schema::complete_log(&transaction)?;
         history::record(&transaction, entry)?;
         if work.saved.get() {
             transaction.execute("INSERT INTO generation (log_id) VALUES (?)", [transaction.last_insert_rowid()])?;
         }
+        history::seal(&transaction)?;
         transaction.commit()?;
         Ok(result)
     }

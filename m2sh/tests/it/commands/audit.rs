@@ -63,3 +63,60 @@ fn what_only_reads_is_not_logged() {
     bench.m2sh("running").exits(3);
     assert_eq!(bench.log().len(), 1);
 }
+
+#[test]
+fn a_log_that_somebody_has_changed_is_told() {
+    let bench = Bench::with(vec![server("test", "1", 6767)]);
+    bench.m2sh("commit -what x -why y").prints();
+    assert!(bench.m2sh("log -verify").prints().starts_with("The log is as it was written: 2 entries, 2 seals"));
+    let seal = bench.m2sh("log -seal").prints();
+    assert_eq!(bench.m2sh(&format!("log -verify -kept {seal}")).json()["seal"], seal.trim());
+    bench.sql("UPDATE log SET why = 'nothing' WHERE id = 2");
+    let told = bench.m2sh("log -verify").exits(1).stderr;
+    assert!(told.contains("entry 2 does not fit its seal"), "{told}");
+    bench.sql("DELETE FROM log WHERE id = 2");
+    bench.m2sh("log -verify").prints();
+    let told = bench.m2sh(&format!("log -verify -kept {seal}")).exits(1).stderr;
+    assert!(told.contains("the end of the log is missing"), "{told}");
+}
+
+#[test]
+fn entries_of_other_programs_are_marked_and_sealed_with_the_next() {
+    let bench = Bench::with(vec![server("test", "1", 6767)]);
+    bench.sql("INSERT INTO log (who, what, location, how, why) VALUES ('script', 'upgrade', 'box', 'sh', 'by hand')");
+    assert!(bench.m2sh("log").prints().ends_with("script@box, upgrade] by hand (unsealed)\n"));
+    assert_eq!(bench.m2sh("log -verify").json()["unsealed"], serde_json::json!([2]));
+    bench.m2sh("commit -what x -why y").prints();
+    assert_eq!(bench.m2sh("log -verify").json()["unsealed"], serde_json::json!([]));
+}
+
+#[test]
+fn a_part_of_the_log() {
+    let bench = Bench::with(vec![server("test", "1", 6767)]);
+    bench.sql("UPDATE log SET happened_at = '2020-01-01 00:00:00'");
+    for what in ["one", "two", "three"] {
+        bench.m2sh(&format!("commit -what {what} -why y")).prints();
+    }
+    let lines = |words: &str| bench.m2sh(words).prints().lines().count();
+    assert_eq!(
+        (lines("log"), lines("log -n 2"), lines("log -what two"), lines("log -who nobody-at-all")),
+        (4, 2, 1, 0)
+    );
+    assert_eq!((lines("log -since 1h"), lines("log --since 2020-01-01"), lines("log -since 2020-01-02")), (3, 4, 3));
+    assert!(bench.m2sh("log -last 1").prints().contains(", three]"));
+    bench.m2sh("log -since yesterday").exits(2);
+}
+
+#[test]
+fn a_log_that_is_followed() {
+    use std::io::{BufRead, BufReader};
+    let bench = Bench::with(vec![server("test", "1", 6767)]);
+    let mut m2sh = bench.m2sh("log -f -n 1");
+    let mut child = m2sh.command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().contains("test]"));
+    bench.m2sh("commit -what x -why followed").prints();
+    assert!(lines.next().unwrap().unwrap().ends_with("x] followed"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}

@@ -93,6 +93,14 @@ pub(super) fn select(connection: &Connection, table: &str, wanted: &str) -> Resu
     Ok(Some(format!("SELECT {} FROM {table} ORDER BY id", terms.join(", "))))
 }
 
+/// Makes the columns of the log that a database of the original tool lacks.
+pub(super) fn complete_log(connection: &Connection) -> Result<()> {
+    if connection.column_exists(None, "log", "seal")? {
+        return Ok(());
+    }
+    Schema::read()?.complete_table(connection, "log")
+}
+
 /// The columns of a table; none if it is missing.
 pub(super) fn names(connection: &Connection, table: &str) -> Result<BTreeSet<String>> {
     Ok(columns(connection, table)?.into_iter().map(|column| column.name).collect())
