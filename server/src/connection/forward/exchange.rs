@@ -179,10 +179,11 @@ impl<'a> Exchange<'a> {
             return Ok(None);
         }
         stream.vitals().enter(Phase::Forwarding);
-        if let Some(since) = self.up.held_since() {
+        let has_begun = self.down.has_begun();
+        if let Some(since) = self.up.held_since().filter(|_| !has_begun) {
             return Ok(Some(since + HOLD));
         }
-        if wait == Wait::Upstream || self.down.has_begun() {
+        if wait == Wait::Upstream || has_begun {
             let deadline = self.moved + self.terms.idle;
             if wait == Wait::Upstream {
                 return Ok(Some(deadline));
@@ -220,14 +221,16 @@ impl<'a> Exchange<'a> {
     /// What follows from a deadline that has passed; nothing if it was one to look again.
     fn late(&mut self, wait: Wait) -> Option<End> {
         let now = Instant::now();
-        if self.up.is_held() {
+        let has_begun = self.down.has_begun();
+        // A body whose answer is there already is nobody's concern any more.
+        if self.up.is_held() && !has_begun {
             self.up.release();
             self.down.say_continue();
             return None;
         }
-        if self.down.has_begun() || wait == Wait::Upstream {
+        if has_begun || wait == Wait::Upstream {
             let fault = (now >= self.moved + self.terms.idle).then_some(Fault::Idle)?;
-            return Some(if self.down.has_begun() { End::Cut(fault) } else { End::Fault(fault) });
+            return Some(if has_begun { End::Cut(fault) } else { End::Fault(fault) });
         }
         let asked = self.asked?;
         (now >= asked + self.terms.first_byte).then_some(End::Fault(Fault::FirstByte))
