@@ -187,7 +187,7 @@ impl Downward {
             _ => terms.manner.minor == 1,
         };
         if is_wanted {
-            head.render_interim(&mut self.out);
+            head.render_interim(&mut self.out, &terms.own_cookie);
         }
         if head.status == 100 && up.is_held() {
             up.release();
