@@ -12,16 +12,16 @@ use mongrel2::wire::tnetstring::Value;
 use super::{OK, Upstream, site, start};
 use crate::harness::{Client, Operator, Running, get};
 
-fn pinned(upstream: &Upstream) -> Proxy {
+pub(super) fn pinned(upstream: &Upstream) -> Proxy {
     Proxy { session_cookie: "sid".into(), ..upstream.proxy() }
 }
 
-fn with_cookie(path: &str, cookie: &str) -> String {
+pub(super) fn with_cookie(path: &str, cookie: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: x\r\nCookie: {cookie}\r\n\r\n")
 }
 
 /// Makes a request without a cookie; gives the cookie that comes back, as a browser sends it, and the connection.
-fn open(running: &Running, upstream: &Upstream) -> (String, Client) {
+pub(super) fn open(running: &Running, upstream: &Upstream) -> (String, Client) {
     let mut client = running.connect();
     client.send(get("/"));
     let mut link = upstream.accept();
