@@ -6,41 +6,54 @@ use proptest::test_runner::{Config, TestRunner};
 use super::closing::{Got, ask};
 use super::{Upstream, start};
 
-/// What answers are made of, and what they are not made of.
+/// What may be an answer: interim ones, a head, a body; here and there something that belongs nowhere.
 fn pieces() -> impl Strategy<Value = Vec<Vec<u8>>> {
-    let known = prop::sample::select(vec![
+    let interim = ["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\n\r\n", "\r\n"];
+    let lines = [
+        "HTTP/1.1 200 OK\r\n",
         "HTTP/1.1 200 OK\r\n",
         "HTTP/1.0 200 OK\r\n",
-        "HTTP/1.1 204 No Content\r\n",
-        "HTTP/1.1 304 Not Modified\r\n",
-        "HTTP/1.1 100 Continue\r\n\r\n",
-        "HTTP/1.1 103 Early Hints\r\n",
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "HTTP/1.1 204 No\r\n",
+        "HTTP/1.1 304 No\r\n",
+        "HTTP/1.1 101 Now\r\n",
+        "HTTP/1.1 99\r\n",
+    ];
+    let fields = [
         "Content-Length: 5\r\n",
         "Content-Length: 0\r\n",
         "Content_Length: 7\r\n",
         "Transfer-Encoding: chunked\r\n",
         "Connection: close, content-length, transfer-encoding\r\n",
         "Connection: keep-alive\r\n",
-        "\r\n",
-        "\n",
-        "\r",
+        "A: b\r\n",
+        "A: b\n",
+        " c\r\n",
+    ];
+    let bodies = [
         "hello",
+        "he",
         "5\r\nhello\r\n",
         "0\r\n\r\n",
         "0\r\nA: b\r\n\r\n",
-        ": ",
-    ])
-    .prop_map(|text| text.as_bytes().to_vec());
-    let piece = prop_oneof![
-        6 => known,
-        1 => prop::collection::vec(any::<u8>(), 0..20),
+        "\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
     ];
-    // Mostly something that may become an answer.
-    let first = prop_oneof![Just(b"HTTP/1.1 200 OK\r\n".to_vec()), Just(Vec::new())];
-    (first, prop::collection::vec(piece, 0..10)).prop_map(|(first, rest)| [vec![first], rest].concat())
+    let parts = (some(&interim, 0..2), some(&lines, 1..2), some(&fields, 0..3), some(&bodies, 0..4));
+    let whole =
+        parts.prop_map(|(interim, line, fields, body)| [interim, line, fields, vec![b"\r\n".to_vec()], body].concat());
+    let stray = prop::option::weighted(0.2, (any::<prop::sample::Index>(), prop::collection::vec(any::<u8>(), 0..9)));
+    (whole, stray).prop_map(|(mut pieces, stray)| {
+        if let Some((place, bytes)) = stray {
+            pieces.insert(place.index(pieces.len() + 1), bytes);
+        }
+        pieces
+    })
+}
+
+/// So many of these.
+fn some(of: &[&str], count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Vec<u8>>> + use<> {
+    let of: Vec<Vec<u8>> = of.iter().map(|text| text.as_bytes().to_vec()).collect();
+    prop::collection::vec(prop::sample::select(of), count)
 }
 
 #[test]
