@@ -128,7 +128,8 @@ impl<'a> Exchange<'a> {
         loop {
             let wait = match self.up.poll(context, stream, self.link, &mut budget) {
                 Ok(wait) => wait,
-                Err(_) if self.down.has_begun() => return Poll::Ready(End::Gone),
+                // There is no place for another answer.
+                Err(_) if self.down.has_begun() || self.down.waits_for_client() => return Poll::Ready(End::Gone),
                 Err(refusal) => return Poll::Ready(End::Refused(refusal)),
             };
             let halves = (&self.terms, &mut *self.up);

@@ -97,7 +97,7 @@ impl Connection {
                     let said = (up.take_rest(), down.into_rest());
                     return Ok(Box::pin(self.switched(errand, said, &link)).await);
                 }
-                End::Gone => return Ok(Outcome { after: After::Close, ..down.outcome() }),
+                End::Gone => return Ok(down.left()),
                 End::Refused(refusal) => return Err(refusal),
                 End::Cut(why) => {
                     tracing::warn!("an answer of the upstream {upstream} was cut short: {why}");

@@ -125,7 +125,7 @@ impl Connection {
             upstream.answered();
             pin.is_new = false;
         }
-        let outcome = down.outcome();
+        let (outcome, left) = (down.outcome(), down.left());
         match end {
             End::Complete => {
                 if down.is_clean() && up.is_done() {
@@ -140,7 +140,7 @@ impl Connection {
                 if up.is_done() && !pin.is_new {
                     tokio::task::spawn_local(discard(held, down, terms));
                 }
-                Ok(Outcome { after: After::Close, ..outcome })
+                Ok(left)
             }
             End::Cut(why) => {
                 tracing::warn!("an answer of the upstream {upstream} was cut short: {why}");

@@ -65,7 +65,7 @@ impl Upward {
         self.out.clear();
         self.written = 0;
         render(&mut self.out);
-        if self.state == State::Ending {
+        if matches!(self.state, State::Ending | State::Broken) {
             self.state = State::Sending;
         }
     }
