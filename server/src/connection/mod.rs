@@ -113,6 +113,8 @@ enum After {
     /// Something is [`Open`].
     Wait,
     Close,
+    /// The same, for a client that may still be sending.
+    Linger,
     /// The connection is cut, so that a part of an answer can't be taken for the whole.
     Abort,
 }
@@ -207,6 +209,11 @@ impl Connection {
                     if !self.stream.has_bytes() {
                         return After::KeepAlive;
                     }
+                }
+                After::Linger => {
+                    self.unregister();
+                    self.stream.linger().await;
+                    return After::Close;
                 }
                 _ => {
                     self.unregister();

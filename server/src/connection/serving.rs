@@ -47,7 +47,7 @@ impl Future for Serving {
 
 async fn turn(mut connection: Box<Connection>) -> Option<Box<Connection>> {
     match connection.work().await {
-        After::Close | After::Abort => None,
+        After::Close | After::Linger | After::Abort => None,
         After::KeepAlive | After::Wait => Some(connection),
     }
 }

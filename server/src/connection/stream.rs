@@ -338,7 +338,10 @@ impl Stream {
             return true;
         }
         match &mut self.tls {
-            None => self.socket.now().write(WORD).is_ok(),
+            // One that has not taken all of an answer before will be told by the next.
+            None => {
+                self.socket.now().write(WORD).map_or_else(|error| error.kind() == io::ErrorKind::WouldBlock, |_| true)
+            }
             Some(tls) => {
                 tls.write_last(&self.socket, WORD);
                 true

@@ -340,6 +340,11 @@ impl Client {
         socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
     }
 
+    /// Closes the connection.
+    pub(crate) fn close(self) {
+        drop(self);
+    }
+
     /// Closes the sending half.
     pub(crate) fn finish(&mut self) {
         self.stream.shutdown(std::net::Shutdown::Write).unwrap();

@@ -2,7 +2,10 @@
 
 mod answers;
 mod bodies;
+mod closing;
 mod faults;
+mod garbage;
+mod leaving;
 mod pinned;
 mod programs;
 mod secure;

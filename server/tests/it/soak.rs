@@ -3,13 +3,13 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
-use mongrel2::config::Target;
+use mongrel2::config::{Proxy, Target};
 use mongrel2::control;
 use mongrel2::wire::control::{Command, Status};
 use mongrel2::wire::extended::Extended;
@@ -22,6 +22,9 @@ use crate::websocket::{ACCEPTED, frame, handshake};
 const SEED: u64 = 0x2545_f491_4f6c_dd1d;
 const CLIENTS: u64 = 8;
 const MEGABYTE: usize = 1024 * 1024;
+
+/// How many connections to the upstream may rest: one of each worker.
+const RESTING: usize = 2;
 
 /// How long a client waits for an answer, which is lost when its handler goes.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -42,11 +45,16 @@ fn soak_for_two_minutes() {
 
 fn soak_for(duration: Duration) {
     println!("seed {SEED:#x}");
+    let upstream = Origin::listen();
+    let proxy = || upstream.proxy();
+    let pinned = Proxy { session_cookie: "sid".into(), session_idle: 1, ..proxy() };
     let site = Site::new()
         .files("/")
         .file("static/index.html", "the end")
         .route("/one", Target::Handler(handler("one")))
         .route("/two", Target::Handler(handler("two")))
+        .route("/proxy/", Target::Proxy(proxy()))
+        .route("/pinned/", Target::Proxy(pinned))
         .route("@one", Target::Handler(handler("one")))
         .route("@two", Target::Handler(handler("two")))
         .setting("upload.temp_store", "tmp/upload.XXXXXX")
@@ -54,7 +62,9 @@ fn soak_for(duration: Duration) {
         // An upload whose handler has left with its message waits for credits, and hides the client's end behind a
         // full window: only its silence tells.
         .setting("limits.min_ping", "10")
-        .setting("limits.tick_timer", "1");
+        .setting("limits.tick_timer", "1")
+        .setting("limits.proxy_idle", "1")
+        .setting("server.workers", "2");
     fs::create_dir(site.path().join("tmp")).unwrap();
     let mut running = site.start();
     let folder = running.site.path().to_owned();
@@ -62,6 +72,7 @@ fn soak_for(duration: Duration) {
     thread::scope(|scope| {
         // They end even if something here panics.
         let _ending = handlers.each_ref().map(|handler| handler.start(scope));
+        let _ending_too = upstream.start(scope);
         let warm_up = Totals::default();
         round(&mut running, &handlers, &warm_up, duration / 4, SEED);
         let before = Footprint::of(&running);
@@ -92,7 +103,7 @@ fn settles(running: &Running, before: &Footprint) {
     let most = before.memory * 13 / 10 + 8 * MEGABYTE;
     wait::until("the server to be as it was", || {
         let now = Footprint::of(running);
-        let settled = now.descriptors <= before.descriptors && now.memory <= most;
+        let settled = now.descriptors <= before.descriptors + RESTING && now.memory <= most;
         if settled {
             println!("before {before:?}, after {now:?}");
         }
@@ -143,6 +154,11 @@ fn round(running: &mut Running, handlers: &[Program; 2], totals: &Totals, durati
         }
         (table.note.is_none() && table.rows.is_empty()).then_some(())
     });
+    wait::until("no session to be left", || {
+        let client = control::Client::connect(&spec).unwrap();
+        let table = client.ask(&Command::Status(Status::Sessions), wait::DEADLINE).unwrap().unwrap();
+        table.rows.is_empty().then_some(())
+    });
 }
 
 /// Whatever lies there has been told of as done, to a handler that has left since: uploads begin with their length.
@@ -183,9 +199,16 @@ enum Kind {
     VanishingUpload,
     HalfRequest,
     Reset,
+    Proxied,
+    ProxiedUpload,
+    Tunnel,
+    Pinned,
+    BrokenUpstream,
+    VanishingProxied,
+    VanishingPinned,
 }
 
-const KINDS: [Kind; 12] = [
+const KINDS: [Kind; 19] = [
     Kind::File,
     Kind::Get,
     Kind::KeepAlive,
@@ -198,6 +221,13 @@ const KINDS: [Kind; 12] = [
     Kind::VanishingUpload,
     Kind::HalfRequest,
     Kind::Reset,
+    Kind::Proxied,
+    Kind::ProxiedUpload,
+    Kind::Tunnel,
+    Kind::Pinned,
+    Kind::BrokenUpstream,
+    Kind::VanishingProxied,
+    Kind::VanishingPinned,
 ];
 
 /// How many clients of each kind got what they wanted, and how many left without.
@@ -251,11 +281,15 @@ struct Visitor {
 
 impl Visitor {
     fn come(address: SocketAddr) -> Option<Self> {
-        let stream = TcpStream::connect(address).ok()?;
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        let visitor = Self::new(TcpStream::connect(address).ok()?);
+        visitor.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        visitor.stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        Some(visitor)
+    }
+
+    fn new(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
-        Some(Self { stream, bytes: Vec::new() })
+        Self { stream, bytes: Vec::new() }
     }
 
     fn act(mut self, kind: Kind, random: &mut Random) -> Option<()> {
@@ -292,11 +326,74 @@ impl Visitor {
                 self.reset();
                 return Some(());
             }
+            _ => self.act_proxied(kind, random)?,
         }
         if random.below(2) == 0 {
             self.reset();
         }
         Some(())
+    }
+
+    /// What clients do whose requests are for an upstream.
+    fn act_proxied(&mut self, kind: Kind, random: &mut Random) -> Option<()> {
+        match kind {
+            Kind::Proxied => {
+                for _ in 0..random.below(10) {
+                    self.ask("/proxy/")?;
+                }
+                self.ask("/proxy/stream")
+            }
+            Kind::ProxiedUpload => self.upload("/proxy/", random, 1),
+            Kind::Tunnel => {
+                self.send("GET /proxy/ HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")?;
+                self.expect("\r\n\r\n")?;
+                self.send("the end")?;
+                self.expect("the end")
+            }
+            Kind::Pinned => self.pinned("", random),
+            Kind::BrokenUpstream => {
+                let path = ["/proxy/", "/pinned/"][random.below(2)];
+                self.send(get(&format!("{path}break")))?;
+                self.expect("502")?;
+                self.ask("/proxy/")
+            }
+            Kind::VanishingProxied => match random.below(3) {
+                0 => self.upload("/proxy/", random, 2),
+                1 => self.send(get("/proxy/slow")),
+                _ => self.send(get("/proxy/stream")),
+            },
+            _ => match random.below(3) {
+                0 => self.upload("/pinned/", random, 2),
+                1 => self.send(get("/pinned/slow")),
+                _ => self.pinned("slow", random),
+            },
+        }
+    }
+
+    /// Makes requests of one session, all over one connection of the upstream, and at last one to `last`.
+    fn pinned(&mut self, last: &str, random: &mut Random) -> Option<()> {
+        self.send(get("/pinned/"))?;
+        let (cookie, number) = (self.line("Set-Cookie: ")?, self.line("the end of ")?);
+        let cookie = cookie.split(';').next()?.to_owned();
+        let request = |path: &str| format!("GET /pinned/{path} HTTP/1.1\r\nHost: x\r\nCookie: {cookie}\r\n\r\n");
+        for _ in 0..random.below(10) {
+            self.send(request(""))?;
+            let said = self.until("the end of ")?;
+            if said.windows(10).any(|window| window == b"Set-Cookie") {
+                // It was too slow.
+                return None;
+            }
+            let found = String::from_utf8(self.until("\r\n")?).unwrap();
+            assert_eq!(found, number, "a session has the connection of another");
+        }
+        self.send(request(last))
+    }
+
+    /// What is on the line behind a text.
+    fn line(&mut self, text: &str) -> Option<String> {
+        self.expect(text)?;
+        let line = self.until("\r\n")?;
+        Some(String::from_utf8(line).unwrap())
     }
 
     fn reset(&self) {
@@ -333,17 +430,43 @@ impl Visitor {
         self.stream.write_all(bytes.as_ref()).ok()
     }
 
-    /// Reads until the server has sent this.
+    /// Reads until the other end has sent this.
     fn expect(&mut self, text: &str) -> Option<()> {
+        self.until(text).map(drop)
+    }
+
+    /// Reads a head.
+    fn head(&mut self) -> Option<String> {
+        let bytes = self.until("\r\n\r\n")?;
+        Some(String::from_utf8(bytes).unwrap())
+    }
+
+    /// Reads up to a text; gives what was read.
+    fn until(&mut self, text: &str) -> Option<Vec<u8>> {
         loop {
             if let Some(at) = self.bytes.windows(text.len()).position(|window| window == text.as_bytes()) {
-                self.bytes.drain(..at + text.len());
-                return Some(());
+                return Some(self.bytes.drain(..at + text.len()).collect());
             }
-            let mut piece = [0; 4096];
-            match self.stream.read(&mut piece).ok()? {
-                0 => return None,
-                size => self.bytes.extend_from_slice(&piece[..size]),
+            self.more()?;
+        }
+    }
+
+    /// Reads so many bytes.
+    fn skip(&mut self, count: usize) -> Option<()> {
+        while self.bytes.len() < count {
+            self.more()?;
+        }
+        self.bytes.drain(..count);
+        Some(())
+    }
+
+    fn more(&mut self) -> Option<()> {
+        let mut piece = [0; 4096];
+        match self.stream.read(&mut piece).ok()? {
+            0 => None,
+            size => {
+                self.bytes.extend_from_slice(&piece[..size]);
+                Some(())
             }
         }
     }
@@ -438,4 +561,75 @@ impl Program {
 fn echo(request: &Request) -> Vec<u8> {
     let first = if request.header("FLAGS") == Some("0x88") { 0x88 } else { 0x81 };
     [&[first, u8::try_from(request.body.len()).unwrap()][..], &request.body].concat()
+}
+
+/// An upstream that answers as its clients' paths say, and breaks.
+struct Origin {
+    listener: TcpListener,
+    ends: AtomicBool,
+}
+
+/// Ends the upstream's thread.
+struct Closing<'a>(&'a Origin);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.ends.store(true, Ordering::Relaxed);
+        // It waits for somebody to come.
+        let _ = TcpStream::connect(self.0.listener.local_addr().unwrap());
+    }
+}
+
+impl Origin {
+    fn listen() -> Self {
+        Self { listener: TcpListener::bind("127.0.0.1:0").unwrap(), ends: AtomicBool::new(false) }
+    }
+
+    fn proxy(&self) -> Proxy {
+        let port = self.listener.local_addr().unwrap().port().into();
+        Proxy { addr: "127.0.0.1".into(), port, max_fails: 0, ..Proxy::default() }
+    }
+
+    fn start<'a>(&'a self, scope: &'a Scope<'a, '_>) -> Closing<'a> {
+        scope.spawn(|| {
+            for (number, stream) in self.listener.incoming().enumerate() {
+                if self.ends.load(Ordering::Relaxed) {
+                    return;
+                }
+                // One that fails has left.
+                thread::spawn(move || converse(Visitor::new(stream.unwrap()), number));
+            }
+        });
+        Closing(self)
+    }
+}
+
+/// Answers requests; each answer names the connection.
+fn converse(mut client: Visitor, number: usize) -> Option<()> {
+    let end = format!("the end of {number}\r\n");
+    loop {
+        let head = client.head()?;
+        let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        let length = field("Content-Length").map_or(0, |length| length.parse().unwrap());
+        client.skip(length)?;
+        let path = head.split(' ').nth(1)?;
+        if field("Upgrade").is_some() {
+            client.send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\n\r\n")?;
+            client.expect("the end")?;
+            client.send("the end")?;
+        } else if path.ends_with("break") {
+            return client.send("HTTP/1.1 200 OK\r\nContent-");
+        } else if path.ends_with("stream") {
+            client.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
+            (0..20).try_for_each(|_| client.send(format!("4000\r\n{:16384}\r\n", "")))?;
+            client.send(format!("{:x}\r\n{end}\r\n0\r\n\r\n", end.len()))?;
+        } else {
+            if path.ends_with("slow") {
+                // Some leave meanwhile.
+                client.send("HTTP/1.1 103 Early Hints\r\n\r\n")?;
+                thread::yield_now();
+            }
+            client.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{end}", end.len()))?;
+        }
+    }
 }

@@ -75,6 +75,12 @@ impl Downward {
         Outcome { status: self.status.unwrap_or(499), bytes, after }
     }
 
+    /// What the log says of a client that seems to have left.  If it hasn't, the end of its connection must not be the
+    /// end of the answer.
+    pub(super) fn left(&self) -> Outcome {
+        Outcome { after: if self.has_begun() { After::Abort } else { After::Close }, ..self.outcome() }
+    }
+
     /// Whether the body's length is known, so that the client may be expected to wait for its end.
     pub(super) fn is_bounded(&self) -> bool {
         self.is_bounded
@@ -187,7 +193,7 @@ impl Downward {
             _ => terms.manner.minor == 1,
         };
         if is_wanted {
-            head.render_interim(&mut self.out);
+            head.render_interim(&mut self.out, &terms.own_cookie);
         }
         if head.status == 100 && up.is_held() {
             up.release();

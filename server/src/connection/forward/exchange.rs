@@ -128,7 +128,8 @@ impl<'a> Exchange<'a> {
         loop {
             let wait = match self.up.poll(context, stream, self.link, &mut budget) {
                 Ok(wait) => wait,
-                Err(_) if self.down.has_begun() => return Poll::Ready(End::Gone),
+                // There is no place for another answer.
+                Err(_) if self.down.has_begun() || self.down.waits_for_client() => return Poll::Ready(End::Gone),
                 Err(refusal) => return Poll::Ready(End::Refused(refusal)),
             };
             let halves = (&self.terms, &mut *self.up);
@@ -179,10 +180,11 @@ impl<'a> Exchange<'a> {
             return Ok(None);
         }
         stream.vitals().enter(Phase::Forwarding);
-        if let Some(since) = self.up.held_since() {
+        let has_begun = self.down.has_begun();
+        if let Some(since) = self.up.held_since().filter(|_| !has_begun) {
             return Ok(Some(since + HOLD));
         }
-        if wait == Wait::Upstream || self.down.has_begun() {
+        if wait == Wait::Upstream || has_begun {
             let deadline = self.moved + self.terms.idle;
             if wait == Wait::Upstream {
                 return Ok(Some(deadline));
@@ -220,14 +222,16 @@ impl<'a> Exchange<'a> {
     /// What follows from a deadline that has passed; nothing if it was one to look again.
     fn late(&mut self, wait: Wait) -> Option<End> {
         let now = Instant::now();
-        if self.up.is_held() {
+        let has_begun = self.down.has_begun();
+        // A body whose answer is there already is nobody's concern any more.
+        if self.up.is_held() && !has_begun {
             self.up.release();
             self.down.say_continue();
             return None;
         }
-        if self.down.has_begun() || wait == Wait::Upstream {
+        if has_begun || wait == Wait::Upstream {
             let fault = (now >= self.moved + self.terms.idle).then_some(Fault::Idle)?;
-            return Some(if self.down.has_begun() { End::Cut(fault) } else { End::Fault(fault) });
+            return Some(if has_begun { End::Cut(fault) } else { End::Fault(fault) });
         }
         let asked = self.asked?;
         (now >= asked + self.terms.first_byte).then_some(End::Fault(Fault::FirstByte))

@@ -50,9 +50,13 @@ impl Connection {
             None => self.run(&errand, &mut up).await,
         };
         if up.is_read() {
-            self.stream.put_back(up.into_rest());
+            self.stream.put_back(up.take_rest());
+            return outcome;
         }
-        outcome
+        outcome.map(|outcome| match outcome.after {
+            After::Close => Outcome { after: After::Linger, ..outcome },
+            _ => outcome,
+        })
     }
 
     async fn run(&mut self, errand: &Errand<'_>, up: &mut Upward) -> Result<Outcome, Refusal> {
@@ -89,8 +93,11 @@ impl Connection {
                     }
                     return Ok(down.outcome());
                 }
-                End::Switched => return Ok(Box::pin(self.switched(errand, down.into_rest(), &link)).await),
-                End::Gone => return Ok(Outcome { after: After::Close, ..down.outcome() }),
+                End::Switched => {
+                    let said = (up.take_rest(), down.into_rest());
+                    return Ok(Box::pin(self.switched(errand, said, &link)).await);
+                }
+                End::Gone => return Ok(down.left()),
                 End::Refused(refusal) => return Err(refusal),
                 End::Cut(why) => {
                     tracing::warn!("an answer of the upstream {upstream} was cut short: {why}");
@@ -170,12 +177,12 @@ impl Connection {
         }
     }
 
-    /// Passes on what both sides say, until they have nothing more to say.
-    async fn switched(&mut self, errand: &Errand<'_>, first: Vec<u8>, link: &Link) -> Outcome {
+    /// Passes on what both sides say, until they have nothing more to say; client and upstream have `said` something.
+    async fn switched(&mut self, errand: &Errand<'_>, said: (Vec<u8>, Vec<u8>), link: &Link) -> Outcome {
         if errand.request.header("upgrade").is_some_and(|list| has_token(list, b"websocket")) {
             self.stream.vitals().kind.set(Kind::WebSocket);
         }
-        let bytes = tunnel::run(&mut self.stream, link, first).await;
+        let bytes = tunnel::run(&mut self.stream, link, said).await;
         Outcome::new(101, bytes, false)
     }
 }

@@ -24,8 +24,16 @@ pub(super) struct Pin<'a> {
     sessions: &'a Sessions,
     session: Arc<Session>,
     token: Token,
-    /// Whether the client has to be told of it.
+    /// Whether the client has to be told of it.  If that comes to nothing, it ends with this.
     is_new: bool,
+}
+
+impl Drop for Pin<'_> {
+    fn drop(&mut self) {
+        if self.is_new {
+            self.sessions.forget(&self.token);
+        }
+    }
 }
 
 impl Pin<'_> {
@@ -34,13 +42,6 @@ impl Pin<'_> {
         match self.is_new {
             true => format!("Set-Cookie: {}\r\n", set_cookie(name, &self.token, is_tls)),
             false => String::new(),
-        }
-    }
-
-    /// Ends a session of which the client has never heard.
-    fn forget(&self) {
-        if self.is_new {
-            self.sessions.end(self.session.number);
         }
     }
 }
@@ -100,7 +101,7 @@ impl Connection {
                 }
                 Err(why) => {
                     tracing::info!("cannot forward a request of {}: {why}", self.peer());
-                    pin.forget();
+                    drop(pin);
                     return Ok(self.unanswered(errand, up, why.status()).await);
                 }
             },
@@ -115,15 +116,16 @@ impl Connection {
     async fn end_pinned(
         &mut self,
         errand: &Errand<'_>,
-        (pin, mut held): (Pin<'_>, Held<Link>),
+        (mut pin, mut held): (Pin<'_>, Held<Link>),
         (up, down, terms): (&Upward, Downward, Terms),
         end: End,
     ) -> Result<Outcome, Refusal> {
         let upstream = Arc::clone(held.connection().upstream());
         if down.has_begun() {
             upstream.answered();
+            pin.is_new = false;
         }
-        let outcome = down.outcome();
+        let (outcome, left) = (down.outcome(), down.left());
         match end {
             End::Complete => {
                 if down.is_clean() && up.is_done() {
@@ -135,10 +137,10 @@ impl Connection {
             End::Refused(refusal) => Err(refusal),
             End::Gone => {
                 // Whoever comes back finds the connection as it would be, had the client waited.
-                if up.is_done() {
+                if up.is_done() && !pin.is_new {
                     tokio::task::spawn_local(discard(held, down, terms));
                 }
-                Ok(Outcome { after: After::Close, ..outcome })
+                Ok(left)
             }
             End::Cut(why) => {
                 tracing::warn!("an answer of the upstream {upstream} was cut short: {why}");
@@ -146,8 +148,7 @@ impl Connection {
             }
             End::Fault(fault) => {
                 errand.proxy.failed(&upstream, &fault);
-                pin.forget();
-                drop(held);
+                drop((pin, held));
                 Ok(self.unanswered(errand, up, fault.status()).await)
             }
         }

@@ -40,10 +40,11 @@ impl Way {
     }
 }
 
-/// Passes on what comes; `first` has come from the upstream already.  Gives how many bytes the client has got.
-pub(super) async fn run(stream: &mut Stream, link: &Link, first: Vec<u8>) -> u64 {
-    let mut up = Way::default();
-    let mut down = Way { bytes: first, ..Way::default() };
+/// Passes on what comes, at first what client and upstream have `said` already.  Gives how many bytes the client has
+/// got.
+pub(super) async fn run(stream: &mut Stream, link: &Link, said: (Vec<u8>, Vec<u8>)) -> u64 {
+    let mut up = Way { bytes: said.0, ..Way::default() };
+    let mut down = Way { bytes: said.1, ..Way::default() };
     let mut count = 0;
     poll_fn(|context| {
         let mut budget = TURN;

@@ -65,7 +65,7 @@ impl Upward {
         self.out.clear();
         self.written = 0;
         render(&mut self.out);
-        if self.state == State::Ending {
+        if matches!(self.state, State::Ending | State::Broken) {
             self.state = State::Sending;
         }
     }
@@ -101,9 +101,9 @@ impl Upward {
         self.state == State::Ending && self.written == self.out.len()
     }
 
-    /// What came behind the body.
-    pub(super) fn into_rest(self) -> Vec<u8> {
-        self.body.into_rest()
+    /// Takes what came behind the body.
+    pub(super) fn take_rest(&mut self) -> Vec<u8> {
+        std::mem::replace(&mut self.body, Body::new(Framing::Length(0), Vec::new())).into_rest()
     }
 
     /// Sends what can be sent; gives what is waited for.

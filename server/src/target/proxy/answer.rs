@@ -202,10 +202,14 @@ impl Head<'_, '_> {
         minor == 1 && matches!(self.framing, Framing::Chunked | Framing::UntilClose)
     }
 
-    /// Renders an interim answer.
-    pub(crate) fn render_interim(&self, out: &mut Vec<u8>) {
+    /// Renders an interim answer, which has no length (RFC 9110, section 8.6) and does not set `own_cookie`.
+    pub(crate) fn render_interim(&self, out: &mut Vec<u8>, own_cookie: &str) {
         self.start(out);
-        self.pass_fields(out, |_, _| true);
+        self.pass_fields(out, |name, value| match name {
+            Name::Length => false,
+            Name::SetCookie => !sets(value, own_cookie),
+            _ => true,
+        });
         out.extend_from_slice(b"\r\n");
     }
 

@@ -99,6 +99,12 @@ impl<P> Sessions<P> {
         self.remove_if(|session| session.number == number) > 0
     }
 
+    /// Ends the session of a token, if there is one.
+    pub(crate) fn forget(&self, token: &Token) {
+        let session = self.shard(token).remove(token);
+        self.removed(session);
+    }
+
     /// Ends all of them, and lets nobody open another until there are new limits.
     pub(crate) fn close(&self) {
         self.limits.close();

@@ -101,3 +101,16 @@ fn interim_answers_are_passed_on() {
     link.send(OK);
     assert_eq!(client.answer().text(), "ok", "nobody has asked for the 100");
 }
+
+#[test]
+fn interim_answers_have_no_length() {
+    let (_running, _upstream, mut client, mut link) = opened();
+    link.send("HTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n");
+    assert!(link.is_closed(), "it has two");
+    assert_eq!(client.answer().status, 502);
+    let (_running, _upstream, mut client, mut link) = opened();
+    link.send("HTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\nLink: a\r\n\r\n");
+    assert_eq!(client.head(), "HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n");
+    link.send(OK);
+    assert_eq!(client.answer().text(), "ok");
+}

@@ -1,5 +1,7 @@
 //! Bodies of requests on their way to the upstream.
 
+use mongrel2::config::Proxy;
+
 use super::{OK, Upstream, start};
 
 #[test]
@@ -95,6 +97,37 @@ fn an_early_answer_ends_the_exchange() {
     assert_eq!((answer.status, answer.text().as_str(), answer.header("connection")), (401, "no", Some("close")));
     assert!(client.is_closed());
     link.rest();
+}
+
+#[test]
+fn a_client_that_still_sends_gets_its_early_answer() {
+    let upstream = Upstream::start();
+    let running = start(upstream.proxy());
+    for expects in ["", "Expect: 100-continue\r\n"] {
+        let mut client = running.connect();
+        client.send(format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n{expects}\r\n"));
+        let mut link = upstream.accept();
+        link.head();
+        link.send("HTTP/1.1 401 Who\r\nContent-Length: 2\r\n\r\nno");
+        assert_eq!(client.head().split(' ').nth(1), Some("401"));
+        // It has not looked yet.
+        (0..10).for_each(|_| client.send(vec![b'x'; 100_000]));
+        assert_eq!(client.rest(), b"no", "{expects}");
+    }
+}
+
+#[test]
+fn nothing_is_said_of_the_body_within_an_answer() {
+    let upstream = Upstream::start();
+    let running = start(Proxy { idle_timeout: 2, ..upstream.proxy() });
+    let mut client = running.connect();
+    client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+    let mut link = upstream.accept();
+    link.head();
+    link.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello");
+    client.head();
+    // It stops there, for longer than an upstream may take to say that it wants the body.
+    assert_eq!(client.rest(), b"hello");
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! Upstreams that answer with something else, or not at all; clients that leave.
 
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+
 use mongrel2::config::{Dir, Proxy, Redirect, Target};
 use testkit::free_address;
 
@@ -197,6 +200,28 @@ fn a_client_that_leaves_takes_its_request_along() {
     link.send("HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n");
     client.reset();
     while link.try_send([b'x'; 10_000]) {}
+}
+
+#[test]
+fn a_client_that_is_taken_for_one_that_has_left_gets_nothing_that_looks_whole() {
+    let upstream = Upstream::start();
+    let running = start(upstream.proxy());
+    let mut stream = TcpStream::connect(running.address()).unwrap();
+    stream.set_read_timeout(Some(testkit::wait::DEADLINE)).unwrap();
+    stream.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+    let mut link = upstream.accept();
+    link.head();
+    link.send("HTTP/1.1 200 OK\r\n\r\nhello");
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(b"hello") {
+        bytes.push(0);
+        let last = bytes.len() - 1;
+        stream.read_exact(&mut bytes[last..]).unwrap();
+    }
+    stream.shutdown(Shutdown::Write).unwrap();
+    link.rest();
+    let error = stream.read_to_end(&mut bytes).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset, "only the end of the connection is the end of the answer");
 }
 
 #[test]

@@ -12,16 +12,16 @@ use mongrel2::wire::tnetstring::Value;
 use super::{OK, Upstream, site, start};
 use crate::harness::{Client, Operator, Running, get};
 
-fn pinned(upstream: &Upstream) -> Proxy {
+pub(super) fn pinned(upstream: &Upstream) -> Proxy {
     Proxy { session_cookie: "sid".into(), ..upstream.proxy() }
 }
 
-fn with_cookie(path: &str, cookie: &str) -> String {
+pub(super) fn with_cookie(path: &str, cookie: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: x\r\nCookie: {cookie}\r\n\r\n")
 }
 
 /// Makes a request without a cookie; gives the cookie that comes back, as a browser sends it, and the connection.
-fn open(running: &Running, upstream: &Upstream) -> (String, Client) {
+pub(super) fn open(running: &Running, upstream: &Upstream) -> (String, Client) {
     let mut client = running.connect();
     client.send(get("/"));
     let mut link = upstream.accept();
@@ -215,6 +215,41 @@ fn an_upstream_that_is_not_there_leaves_no_sessions() {
     let answer = running.get("/");
     assert_eq!((answer.status, answer.header("set-cookie")), (502, None));
     assert_eq!(sessions(&running).len(), 0);
+}
+
+#[test]
+fn clients_that_never_hear_of_their_sessions_leave_none() {
+    let upstream = Upstream::start();
+    let running = start(pinned(&upstream));
+    for (request, interim) in [
+        (get("/"), ""),
+        (get("/"), "HTTP/1.1 103 Early Hints\r\n\r\n"),
+        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhel".into(), ""),
+        ("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n".into(), ""),
+    ] {
+        let mut client = running.connect();
+        client.send(&request);
+        let mut link = upstream.accept();
+        link.head();
+        link.send(interim);
+        client.reset();
+        link.rest();
+        testkit::wait::until("no session to be left", || sessions(&running).is_empty().then_some(()));
+    }
+}
+
+#[test]
+fn interim_answers_give_out_no_cookies_in_our_place() {
+    let upstream = Upstream::start();
+    let running = start(pinned(&upstream));
+    let mut client = running.connect();
+    client.send(get("/"));
+    let mut link = upstream.accept();
+    link.head();
+    link.send("HTTP/1.1 103 Early Hints\r\nSet-Cookie: sid=theirs\r\nSet-Cookie: a=b\r\n\r\n");
+    assert_eq!(client.head(), "HTTP/1.1 103 Early Hints\r\nSet-Cookie: a=b\r\n\r\n");
+    link.send(OK);
+    assert!(client.answer().header("set-cookie").unwrap().starts_with("sid="));
 }
 
 fn sessions(running: &Running) -> Vec<HashMap<String, Value>> {

@@ -45,6 +45,22 @@ fn bytes_go_both_ways() {
 }
 
 #[test]
+fn what_the_client_says_before_it_is_agreed_to_is_not_lost() {
+    let upstream = Upstream::start();
+    let running = start(upstream.proxy());
+    let mut client = running.connect();
+    client.send(format!("{UPGRADE}early "));
+    let mut link = upstream.accept();
+    link.head();
+    link.send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+    client.head();
+    client.send("late");
+    assert_eq!(link.take(10), b"early late");
+    client.finish();
+    assert!(link.is_closed());
+}
+
+#[test]
 fn either_side_may_end_it() {
     let (_running, client, mut link) = tunnel("");
     drop(client);
