@@ -142,7 +142,7 @@ impl Pairs<'_> {
         }
         if is_open {
             let path = key.outside.display();
-            self.warnings.push(format!("others than its owner can get at the key `{path}`: chmod 600 it"));
+            self.warnings.push(format!("the key `{path}` is readable by others: chmod o= it"));
         }
         Ok(pair)
     }

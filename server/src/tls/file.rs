@@ -15,8 +15,8 @@ use thiserror::Error;
 /// The longest file, in bytes.
 const LONGEST: u64 = 1024 * 1024;
 
-/// The rights that none but the owner of a key should have.
-const OTHERS: u32 = 0o077;
+/// The rights of those who are neither the owner of a key nor of its group.
+const OTHERS: u32 = 0o007;
 
 /// A file, or a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl File {
         if found.is_empty() { Err(FileError::NoCertificate(self.outside.clone())) } else { Ok(found) }
     }
 
-    /// The first key in it, and whether others than its owner can get at it.
+    /// The first key in it, and whether everybody has rights to it.
     ///
     /// # Errors
     /// It can't be read, or has none.
@@ -79,7 +79,7 @@ impl File {
         Ok((key, is_open))
     }
 
-    /// What is in it, and whether others than its owner can get at it.
+    /// What is in it, and whether everybody has rights to it.
     fn read(&self) -> Result<(Vec<u8>, bool), FileError> {
         self.read_all().map_err(|error| FileError::Read(self.outside.clone(), error))
     }

@@ -59,7 +59,9 @@ impl TlsError {
         match self {
             Self::File(FileError::Read(path, error)) if error.kind() == std::io::ErrorKind::PermissionDenied => {
                 // At the start that is the owner of the chroot.
-                Some(format!("the server runs as user {0}: chown {0} {1}", Uid::current(), path.display()))
+                let folder = path.parent().unwrap_or(path).display();
+                let path = path.display();
+                Some(format!("the server runs as user {0}: chown {0} {path}, and {folder} if need be", Uid::current()))
             }
             Self::Tickets(_) => None,
             Self::Authority(..) => Some("ssl.ca_chain names a file of certificates in PEM".into()),
