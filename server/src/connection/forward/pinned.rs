@@ -86,20 +86,21 @@ impl Connection {
                 break (pin, turn);
             }
         };
-        let mut has_died = false;
-        let mut held = match turn.resume(|parked| Link::unpark(parked).ok_or_else(|| has_died = true)) {
-            Ok(held) => held,
-            Err(_) if has_died => {
-                tracing::info!("the upstream has closed the connection of session {}", pin.session.number);
+        let mut lost = None;
+        let resumed = turn.resume(|parked| Link::unpark(parked).map_err(|upstream| lost = Some(upstream)));
+        let mut held = match (resumed, lost) {
+            (Ok(held), _) => held,
+            (Err(_), Some(upstream)) => {
+                upstream.tell_loss();
                 return Ok(self.unanswered(errand, up, 502).await);
             }
-            Err(turn) => match errand.proxy.reach(self.worker.pool(), &mut Tried::new(), true).await {
+            (Err(turn), None) => match errand.proxy.reach(self.worker.pool(), &mut Tried::new(), true).await {
                 Ok(link) => {
                     let address = link.address();
                     turn.fill(link, address)
                 }
                 Err(why) => {
-                    tracing::info!("cannot forward a request of {}: {why}", self.peer());
+                    tracing::debug!("cannot forward a request of {}: {why}", self.peer());
                     pin.forget();
                     return Ok(self.unanswered(errand, up, why.status()).await);
                 }
@@ -141,7 +142,7 @@ impl Connection {
                 Ok(Outcome { after: After::Close, ..outcome })
             }
             End::Cut(why) => {
-                tracing::warn!("an answer of the upstream {upstream} was cut short: {why}");
+                upstream.tell_cut(&why);
                 Ok(Outcome { after: After::Abort, ..outcome })
             }
             End::Fault(fault) => {
