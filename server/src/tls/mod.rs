@@ -6,10 +6,12 @@
 
 mod certificates;
 mod clients;
+mod dates;
 mod file;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use mongrel2::config::ciphers::Ciphers;
 use mongrel2::config::paths::inside_chroot;
@@ -94,6 +96,7 @@ impl Terms {
             path: file(server, certdir),
             uuid: &server.uuid,
             others: others.filter(|uuid| *uuid != server.uuid).collect(),
+            today: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
         };
         let provider = provider(settings);
         let mut warnings = Vec::new();
