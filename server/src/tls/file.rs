@@ -38,14 +38,15 @@ pub(crate) enum FileError {
     NoCertificate(PathBuf),
     #[error("there is no key in `{0}`, or it needs a password")]
     NoKey(PathBuf),
-    #[error("there is no certificate that signs those of clients in `{0}`")]
-    NoAuthority(PathBuf),
 }
 
 impl FileError {
-    /// Whether it is about the certificates that clients' have to be signed by.
-    pub(super) fn is_authority(&self) -> bool {
-        matches!(self, Self::NoAuthority(_))
+    /// The file, if this process may not read it.
+    pub(super) fn forbidden(&self) -> Option<&Path> {
+        match self {
+            Self::Read(path, error) if error.kind() == io::ErrorKind::PermissionDenied => Some(path),
+            _ => None,
+        }
     }
 }
 
