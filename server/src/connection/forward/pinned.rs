@@ -156,9 +156,7 @@ impl Connection {
 
     /// Answers a client for whom there is no room.
     async fn unavailable(&mut self, errand: &Errand<'_>, up: &Upward, sessions: &Sessions) -> Outcome {
-        if sessions.is_news() {
-            tracing::warn!("clients without a session are refused: there are as many as limits.sessions allows");
-        }
+        sessions.tell_refusal(&errand.proxy.config.session_cookie, Instant::now());
         let manner = errand.request.manner();
         let manner = Manner { keep_alive: manner.keep_alive && up.is_read(), ..manner };
         self.error_of(manner, 503, errand.aim.host).await

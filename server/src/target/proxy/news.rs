@@ -1,4 +1,4 @@
-//! What the error log is told of an upstream: what changes, and how often it has been since.
+//! What the error log is told of trouble with an upstream: what changes, and how often it has been since.
 //!
 //! An upstream that is down fails once for each request.  It is told when that begins, when it gets worse, once a minute
 //! while it lasts, and when it is over; what goes to and fro is told no more often than every ten seconds.  Pure: the
@@ -44,16 +44,18 @@ impl News {
             return None;
         }
         self.known.fetch_max(level, Ordering::Relaxed);
-        Some(self.untold.swap(0, Ordering::Relaxed))
+        Some(self.untold())
     }
 
-    /// Notes that it is over; gives how many times it has happened without being told, if that it is over has to be.
-    pub(super) fn is_over(&self) -> Option<u64> {
-        // A request writes nothing here that others read.
-        if self.known.load(Ordering::Relaxed) == 0 || self.known.swap(0, Ordering::Relaxed) == 0 {
-            return None;
-        }
-        Some(self.untold.swap(0, Ordering::Relaxed))
+    /// Notes that it is over; gives whether it was known, so that this is worth telling, too.
+    pub(super) fn end(&self) -> bool {
+        // Mostly nothing is written that other workers read.
+        self.known.load(Ordering::Relaxed) != 0 && self.known.swap(0, Ordering::Relaxed) != 0
+    }
+
+    /// How many times it has happened without being told, which is told now.
+    pub(super) fn untold(&self) -> u64 {
+        self.untold.swap(0, Ordering::Relaxed)
     }
 }
 
@@ -76,7 +78,7 @@ mod tests {
         for (number, (level, seconds, expected)) in events.iter().enumerate() {
             let told = match level {
                 Some(level) => news.trouble(*level, Duration::from_secs(*seconds)),
-                None => news.is_over(),
+                None => news.end().then(|| news.untold()),
             };
             assert_eq!(told, *expected, "event {number}");
         }

@@ -94,10 +94,11 @@ impl Upstream {
         if self.failures.load(Ordering::Relaxed) != 0 {
             self.failures.store(0, Ordering::Relaxed);
         }
-        match self.faults.is_over() {
-            None => {}
-            Some(0) => tracing::info!("the upstream {self} answers again"),
-            Some(untold) => tracing::info!("the upstream {self} answers again, after {untold} more failures"),
+        if self.faults.end() {
+            match self.faults.untold() {
+                0 => tracing::info!("the upstream {self} answers again"),
+                more => tracing::info!("the upstream {self} answers again, after {more} more failures"),
+            }
         }
     }
 
