@@ -15,15 +15,16 @@ const SOON: Duration = Duration::from_secs(14 * 86_400);
 /// What is wrong with the dates of a certificate, at a time since 1970; fits behind its name.
 pub(super) fn trouble(certificate: &CertificateDer<'_>, now: Duration) -> Option<String> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
-    let validity = certificate.validity();
+    let (begins, ends) = (&certificate.validity().not_before, &certificate.validity().not_after);
     let [now, soon] = [now, now + SOON].map(|time| i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
-    match validity {
-        _ if validity.not_before.timestamp() > now => {
-            Some(format!("is not valid until {}", date(&validity.not_before)))
-        }
-        _ if validity.not_after.timestamp() < now => Some(format!("is over, since {}", date(&validity.not_after))),
-        _ if validity.not_after.timestamp() <= soon => Some(format!("ends soon, on {}", date(&validity.not_after))),
-        _ => None,
+    if begins.timestamp() > now {
+        Some(format!("is not valid until {}", date(begins)))
+    } else if ends.timestamp() < now {
+        Some(format!("is over, since {}", date(ends)))
+    } else if ends.timestamp() <= soon {
+        Some(format!("ends soon, on {}", date(ends)))
+    } else {
+        None
     }
 }
 
