@@ -2,6 +2,7 @@
 //!
 //! Both are about the folder that the setting `certdir` names.  Trouble with a certificate makes the exit code 1.
 
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,9 +13,9 @@ use serde_json::{Value, json};
 
 use crate::args::Cert;
 use crate::certdir::{Certdir, Certificate, Fresh, Owner, Pair, is_name};
-use crate::error::Error;
+use crate::error::{Error, say};
 use crate::exit::Exit;
-use crate::found::title;
+use crate::found::{Found, title};
 use crate::session::Session;
 use crate::show::{Cell, Form, escape};
 
@@ -58,7 +59,24 @@ fn list(certdirs: &[(&Server, Certdir<'_>)], session: &mut Session) -> Result<Ex
         rows.extend(pairs.iter().map(|pair| row(server, pair, now)));
     }
     session.show.table(&COLUMNS, rows)?;
+    for (server, certdir) in certdirs.iter().filter(|(server, certdir)| server.use_ssl && is_bare(certdir)) {
+        say(&format!("hint: `m2sh cert -new -db {} -uuid {}` makes a pair", db(session), server.uuid));
+        say(&format!("hint: one that you have is copied to `{}` and `….key`", path(&certdir.own()[0])));
+    }
     Ok(if troubled { Exit::Failure } else { Exit::Success })
+}
+
+/// Whether the pair is missing without which a server with TLS doesn't start.
+fn is_bare(certdir: &Certdir<'_>) -> bool {
+    certdir.own().iter().all(|path| path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound))
+}
+
+fn path(path: &Path) -> String {
+    escape(&path.display().to_string())
+}
+
+fn db(session: &Session) -> String {
+    path(&session.db)
 }
 
 fn row(server: &Server, pair: &Pair, now: i64) -> Vec<Cell> {
@@ -95,7 +113,7 @@ fn make(args: &Cert, certdirs: &[(&Server, Certdir<'_>)], session: &mut Session)
         if told.is_empty() {
             session.record(&session.operator.entry("cert", args.because.why.as_deref()));
         }
-        told.push((text(server, certdir, &names, &session.db), json(server, certdir, &names)));
+        told.push((text(server, certdir, &names, &db(session)), json(server, certdir, &names)));
     }
     match session.show.form() {
         Form::Json => session.show.json(&told.into_iter().map(|(_, json)| json).collect::<Vec<_>>())?,
@@ -152,16 +170,17 @@ fn names(server: &Server) -> Vec<String> {
     names
 }
 
-fn text(server: &Server, certdir: &Certdir<'_>, names: &[String], db: &Path) -> String {
-    let [certificate, key] = certdir.own().map(|path| escape(&path.display().to_string()));
-    let db = escape(&db.display().to_string());
+fn text(server: &Server, certdir: &Certdir<'_>, names: &[String], db: &str) -> String {
+    let [certificate, key] = certdir.own().map(|own| path(&own));
+    let runs = Found::one(server.clone()).is_ok_and(|found| found.process().is_some());
+    let verb = if runs { "reload" } else { "start" };
     let ask = if server.use_ssl {
         format!("curl --cacert {certificate} https://{}:{}/", host(names), server.port)
     } else {
         "`use_ssl: true` in the Server of the script, which makes its port speak TLS".into()
     };
     let names = names.join(" ");
-    format!("Made {certificate} and {key} for {names}\nTry: m2sh reload -db {db} -uuid {}\n     {ask}", server.uuid)
+    format!("Made {certificate} and {key} for {names}\nTry: m2sh {verb} -db {db} -uuid {}\n     {ask}", server.uuid)
 }
 
 /// The name in a URL that leads to this machine, if there is one.

@@ -238,8 +238,16 @@ fn cell(value: &Value) -> Cell {
         Value::Float(number) => Cell::value((*number).into()),
         Value::Bool(truth) => Cell::from(*truth),
         Value::Null => Cell::value(serde_json::Value::Null),
-        Value::List(values) => Cell::list(values.iter().map(|value| format!("{value:?}"))),
+        Value::List(values) => Cell::list(values.iter().map(text)),
         Value::Dict(pairs) => Cell::list(pairs.iter().map(|pair| format!("{pair:?}"))),
+    }
+}
+
+/// What stands for an element of a list.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => String::from_utf8_lossy(text).into_owned(),
+        value => format!("{value:?}"),
     }
 }
 
@@ -256,6 +264,11 @@ mod tests {
     use mongrel2::wire::control::COMMANDS;
 
     use super::*;
+
+    #[test]
+    fn texts_in_a_list_are_texts() {
+        assert_eq!([text(&"cannot read it".into()), text(&Value::Integer(1))], ["cannot read it", "Integer(1)"]);
+    }
 
     #[test]
     fn everything_that_is_listed_is_understood() {

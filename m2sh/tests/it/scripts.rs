@@ -58,7 +58,7 @@ fn load(path: impl AsRef<Path>) -> Config {
 #[test]
 fn every_example_loads() {
     let examples = scripts("../examples/configs");
-    assert!(examples.len() >= 3, "{examples:?}");
+    assert!(examples.len() >= 5, "{examples:?}");
     examples.iter().for_each(|example| drop(load(example)));
 }
 
@@ -92,6 +92,24 @@ fn the_complex_example_is_the_manuals() {
     let Target::Handler(chat) = &routes[8].target else { panic!("{:?}", routes[8]) };
     assert_eq!(chat.send_ident, "54c6755b-9628-40a4-9a2d-cc82a816345e");
     assert_eq!(config.settings["zeromq.threads"], "1");
+}
+
+#[test]
+fn the_proxies_of_the_example_are_what_its_comments_say() {
+    let config = load("../examples/configs/proxy.rhai");
+    let server = &config.servers[0];
+    let proxies = server.hosts[0].routes.iter().filter_map(|route| match &route.target {
+        Target::Proxy(proxy) => Some((route.path.as_str(), proxy)),
+        _ => None,
+    });
+    let told: Vec<_> = proxies
+        .map(|(path, proxy)| {
+            let pinned = !proxy.session_cookie.is_empty();
+            (path, proxy.all_upstreams().count(), proxy.fallback.is_some(), pinned, proxy.fail_timeout)
+        })
+        .collect();
+    assert_eq!(told, [("/app/", 2, true, false, 10), ("/records/", 1, false, true, 10)]);
+    assert!(server.use_ssl && config.settings["certdir"] == "/certs/");
 }
 
 #[test]

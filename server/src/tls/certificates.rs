@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::crypto::CryptoProvider;
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -13,6 +14,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
 
 use super::TlsError;
+use super::dates;
 use super::file::{File, FileError};
 
 /// What is served.
@@ -30,6 +32,8 @@ pub(super) struct Folder<'a> {
     pub(super) uuid: &'a str,
     /// Other servers, whose certificates are not served.
     pub(super) others: Vec<&'a str>,
+    /// What day it is, as the time since 1970.
+    pub(super) today: Duration,
 }
 
 impl Certificates {
@@ -65,7 +69,7 @@ impl Folder<'_> {
         before: Option<&Certificates>,
         warnings: &mut Vec<String>,
     ) -> Result<Certificates, TlsError> {
-        let mut pairs = Pairs { folder: &self.path, provider, may_stay: before.is_some(), warnings };
+        let mut pairs = Pairs { folder: &self.path, provider, may_stay: before.is_some(), today: self.today, warnings };
         let default = pairs.read(self.uuid, before.map(|before| &before.default))?;
         let default = default.expect("what there was before stays");
         let names = match (self.names(before), before) {
@@ -109,6 +113,7 @@ struct Pairs<'a> {
     provider: &'a CryptoProvider,
     /// Whether a pair that can't be used is only worth a warning.
     may_stay: bool,
+    today: Duration,
     warnings: &'a mut Vec<String>,
 }
 
@@ -142,7 +147,10 @@ impl Pairs<'_> {
         }
         if is_open {
             let path = key.outside.display();
-            self.warnings.push(format!("others than its owner can get at the key `{path}`: chmod 600 it"));
+            self.warnings.push(format!("the key `{path}` is readable by others: chmod o= it"));
+        }
+        if let Some(trouble) = pair.cert.first().and_then(|own| dates::trouble(own, self.today)) {
+            self.warnings.push(format!("the certificate `{}` {trouble}", certificate.outside.display()));
         }
         Ok(pair)
     }

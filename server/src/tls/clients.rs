@@ -11,7 +11,7 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
 
 use super::TlsError;
-use super::file::{File, FileError};
+use super::file::File;
 
 /// What clients have to show.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,10 +31,7 @@ impl Clients {
     pub(super) fn read(demand: ClientCertificates, file: Option<&File>) -> Result<Self, TlsError> {
         let file = file.filter(|_| demand != ClientCertificates::NotAsked).cloned();
         let authorities = match &file {
-            Some(file) => file.certificates().map_err(|error| match error {
-                FileError::NoCertificate(path) => FileError::NoAuthority(path),
-                error => error,
-            })?,
+            Some(file) => file.certificates().map_err(TlsError::Authorities)?,
             None => Vec::new(),
         };
         Ok(Self { demand, authorities, file })

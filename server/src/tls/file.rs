@@ -15,8 +15,8 @@ use thiserror::Error;
 /// The longest file, in bytes.
 const LONGEST: u64 = 1024 * 1024;
 
-/// The rights that none but the owner of a key should have.
-const OTHERS: u32 = 0o077;
+/// The rights of those who are neither the owner of a key nor of its group.
+const OTHERS: u32 = 0o007;
 
 /// A file, or a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,14 +38,15 @@ pub(crate) enum FileError {
     NoCertificate(PathBuf),
     #[error("there is no key in `{0}`, or it needs a password")]
     NoKey(PathBuf),
-    #[error("there is no certificate that signs those of clients in `{0}`")]
-    NoAuthority(PathBuf),
 }
 
 impl FileError {
-    /// Whether it is about the certificates that clients' have to be signed by.
-    pub(super) fn is_authority(&self) -> bool {
-        matches!(self, Self::NoAuthority(_))
+    /// The file, if this process may not read it.
+    pub(super) fn forbidden(&self) -> Option<&Path> {
+        match self {
+            Self::Read(path, error) if error.kind() == io::ErrorKind::PermissionDenied => Some(path),
+            _ => None,
+        }
     }
 }
 
@@ -66,7 +67,7 @@ impl File {
         if found.is_empty() { Err(FileError::NoCertificate(self.outside.clone())) } else { Ok(found) }
     }
 
-    /// The first key in it, and whether others than its owner can get at it.
+    /// The first key in it, and whether everybody has rights to it.
     ///
     /// # Errors
     /// It can't be read, or has none.
@@ -79,7 +80,7 @@ impl File {
         Ok((key, is_open))
     }
 
-    /// What is in it, and whether others than its owner can get at it.
+    /// What is in it, and whether everybody has rights to it.
     fn read(&self) -> Result<(Vec<u8>, bool), FileError> {
         self.read_all().map_err(|error| FileError::Read(self.outside.clone(), error))
     }

@@ -6,10 +6,12 @@
 
 mod certificates;
 mod clients;
+mod dates;
 mod file;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use mongrel2::config::ciphers::Ciphers;
 use mongrel2::config::paths::inside_chroot;
@@ -47,6 +49,8 @@ pub(crate) enum TlsError {
     Certificate(PathBuf, rustls::Error),
     #[error("cannot use the key `{0}`: {1}")]
     Key(PathBuf, rustls::Error),
+    #[error("cannot tell clients by their certificates: {0}")]
+    Authorities(FileError),
     #[error("cannot use `{0}` to tell clients by: {1}")]
     Authority(PathBuf, rustls::Error),
     #[error("cannot make keys for session tickets: {0}")]
@@ -56,16 +60,19 @@ pub(crate) enum TlsError {
 impl TlsError {
     /// What to do about it.
     pub(crate) fn hint(&self) -> Option<String> {
+        if let Self::File(error) | Self::Authorities(error) = self
+            && let Some(path) = error.forbidden()
+        {
+            let folder = path.parent().unwrap_or(path).display();
+            // At the start that is the owner of the chroot.
+            let (user, path) = (Uid::current(), path.display());
+            return Some(format!("the server runs as user {user}: chown {user} {path}, and {folder} if need be"));
+        }
         match self {
-            Self::File(FileError::Read(path, error)) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-                // At the start that is the owner of the chroot.
-                Some(format!("the server runs as user {0}: chown {0} {1}", Uid::current(), path.display()))
-            }
             Self::Tickets(_) => None,
-            Self::Authority(..) => Some("ssl.ca_chain names a file of certificates in PEM".into()),
-            Self::File(error) if error.is_authority() => {
-                Some("ssl.ca_chain names a file of certificates in PEM, under the chroot".into())
-            }
+            Self::Authority(..) | Self::Authorities(_) => Some(
+                "ssl.ca_chain names a file under the chroot, of certificates in PEM that sign those of clients".into(),
+            ),
             _ => Some("m2sh cert -new makes a pair; m2sh cert shows those that are there".into()),
         }
     }
@@ -92,6 +99,7 @@ impl Terms {
             path: file(server, certdir),
             uuid: &server.uuid,
             others: others.filter(|uuid| *uuid != server.uuid).collect(),
+            today: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
         };
         let provider = provider(settings);
         let mut warnings = Vec::new();

@@ -254,6 +254,6 @@ fn a_key_that_others_can_read_is_worth_a_warning() {
         fs::set_permissions(folder.join("open.example.com.key"), open).unwrap();
         site
     });
-    secure.running.process.wait_for_stderr("open.example.com.key`: chmod 600 it");
+    secure.running.process.wait_for_stderr("open.example.com.key` is readable by others: chmod o= it");
     assert!(!secure.running.process.stderr().contains(&format!("{UUID}.key`")));
 }

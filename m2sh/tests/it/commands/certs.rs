@@ -68,7 +68,7 @@ fn a_new_pair_is_for_the_hosts_and_this_machine() {
     let made = bench.m2sh("cert -new").prints();
     let names = "localhost example.com example.org example.net 127.0.0.1 ::1";
     let expected = format!(
-        "Made certs/1.crt and certs/1.key for {names}\nTry: m2sh reload -db config.sqlite -uuid 1\n     \
+        "Made certs/1.crt and certs/1.key for {names}\nTry: m2sh start -db config.sqlite -uuid 1\n     \
          curl --cacert certs/1.crt https://localhost:6767/\n"
     );
     assert_eq!(made, expected);
@@ -137,6 +137,8 @@ fn trouble_is_told() {
         line.unwrap_or_else(|| panic!("no {name} in {found:?}")).rsplit('|').next().unwrap().to_owned()
     };
     assert_eq!(trouble("1"), "certificate missing; key missing");
+    let hints = bench.m2sh("cert -uuid 1").exits(1).stderr;
+    assert!(hints.contains("hint: `m2sh cert -new -db config.sqlite -uuid 1` makes a pair"), "{hints}");
     for name in ["1", "2", "good", "clients", "over", "early", "keyless", "other", "open", "garbage", "coded"] {
         put(&bench, name, 30, 0);
     }

@@ -114,14 +114,25 @@ impl Checker {
         }
     }
 
-    /// Whoever has to show a certificate needs somebody who has signed it.
+    /// Whoever has to show a certificate needs somebody who has signed it, and the other way round.
     fn clients(&mut self, config: &Config) {
         let settings = Settings::new(&config.settings);
-        let nobody = settings.client_certificates == ClientCertificates::Required && settings.ca_chain.is_none();
-        if nobody && config.servers.iter().any(|server| server.use_ssl) {
-            let place = Place::Setting("ssl.verify_required".into());
-            let message = "with the setting `ssl.verify_required` and no `ssl.ca_chain` no client would be let in";
-            *self.error(&place, "", message) = Some("\"ssl.ca_chain\": \"/certs/clients.pem\"".into());
+        let place = |name: &str| Place::Setting(name.into());
+        if !config.servers.iter().any(|server| server.use_ssl) {
+            return;
+        }
+        match (settings.client_certificates, settings.ca_chain) {
+            (ClientCertificates::Required, None) => {
+                let message = "with the setting `ssl.verify_required` and no `ssl.ca_chain` no client would be let in";
+                *self.error(&place("ssl.verify_required"), "", message) =
+                    Some("\"ssl.ca_chain\": \"/certs/clients.pem\"".into());
+            }
+            (ClientCertificates::NotAsked, Some(_)) => {
+                let message = "the setting `ssl.ca_chain` has no effect: no client is asked for a certificate".into();
+                *self.report(Severity::Note, &place("ssl.ca_chain"), "", message) =
+                    Some("\"ssl.verify_required\": 1, or \"ssl.verify_optional\": 1".into());
+            }
+            _ => {}
         }
     }
 

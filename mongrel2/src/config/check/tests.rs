@@ -327,6 +327,10 @@ fn certificates_are_needed_and_never_published() {
     required(&mut config);
     config.settings.insert("ssl.ca_chain".into(), "/certs/clients.pem".into());
     assert_eq!(check(config.clone()).unwrap().1, []);
+    config.settings.remove("ssl.verify_required");
+    let notes = check(config.clone()).unwrap().1;
+    assert_eq!(notes[0].message, "the setting `ssl.ca_chain` has no effect: no client is asked for a certificate");
+    config.settings.insert("ssl.verify_optional".into(), "1".into());
     config.settings.insert("ssl_ciphers".into(), "RC4 ECDHE-RSA-AES128-GCM-SHA256".into());
     let notes = check(config).unwrap().1;
     assert_eq!(notes.len(), 1, "{notes:?}");

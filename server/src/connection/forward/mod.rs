@@ -73,7 +73,7 @@ impl Connection {
             let link = match reached {
                 Ok(link) => link,
                 Err(why) => {
-                    tracing::info!("cannot forward a request of {}: {why}", self.peer());
+                    tracing::debug!("cannot forward a request of {}: {why}", self.peer());
                     return Ok(Box::pin(self.unanswered(errand, up, why.status())).await);
                 }
             };
@@ -100,7 +100,7 @@ impl Connection {
                 End::Gone => return Ok(down.left()),
                 End::Refused(refusal) => return Err(refusal),
                 End::Cut(why) => {
-                    tracing::warn!("an answer of the upstream {upstream} was cut short: {why}");
+                    upstream.tell_cut(&why);
                     return Ok(Outcome { after: After::Abort, ..down.outcome() });
                 }
                 // It has closed the connection while it rested, which is no failure.

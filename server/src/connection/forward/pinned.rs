@@ -87,20 +87,21 @@ impl Connection {
                 break (pin, turn);
             }
         };
-        let mut has_died = false;
-        let mut held = match turn.resume(|parked| Link::unpark(parked).ok_or_else(|| has_died = true)) {
-            Ok(held) => held,
-            Err(_) if has_died => {
-                tracing::info!("the upstream has closed the connection of session {}", pin.session.number);
+        let mut lost = None;
+        let resumed = turn.resume(|parked| Link::unpark(parked).map_err(|upstream| lost = Some(upstream)));
+        let mut held = match (resumed, lost) {
+            (Ok(held), _) => held,
+            (Err(_), Some(upstream)) => {
+                upstream.tell_loss();
                 return Ok(self.unanswered(errand, up, 502).await);
             }
-            Err(turn) => match errand.proxy.reach(self.worker.pool(), &mut Tried::new(), true).await {
+            (Err(turn), None) => match errand.proxy.reach(self.worker.pool(), &mut Tried::new(), true).await {
                 Ok(link) => {
                     let address = link.address();
                     turn.fill(link, address)
                 }
                 Err(why) => {
-                    tracing::info!("cannot forward a request of {}: {why}", self.peer());
+                    tracing::debug!("cannot forward a request of {}: {why}", self.peer());
                     drop(pin);
                     return Ok(self.unanswered(errand, up, why.status()).await);
                 }
@@ -143,7 +144,7 @@ impl Connection {
                 Ok(left)
             }
             End::Cut(why) => {
-                tracing::warn!("an answer of the upstream {upstream} was cut short: {why}");
+                upstream.tell_cut(&why);
                 Ok(Outcome { after: After::Abort, ..outcome })
             }
             End::Fault(fault) => {
@@ -156,9 +157,7 @@ impl Connection {
 
     /// Answers a client for whom there is no room.
     async fn unavailable(&mut self, errand: &Errand<'_>, up: &Upward, sessions: &Sessions) -> Outcome {
-        if sessions.is_news() {
-            tracing::warn!("clients without a session are refused: there are as many as limits.sessions allows");
-        }
+        sessions.tell_refusal(&errand.proxy.config.session_cookie, Instant::now());
         let manner = errand.request.manner();
         let manner = Manner { keep_alive: manner.keep_alive && up.is_read(), ..manner };
         self.error_of(manner, 503, errand.aim.host).await

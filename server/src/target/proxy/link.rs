@@ -63,10 +63,14 @@ impl Link {
         })
     }
 
-    /// Goes on with a connection that was parked, in the event loop of this worker; `None` as in [`resume`](Self::resume).
-    pub(crate) fn unpark(parked: Parked) -> Option<Self> {
+    /// Goes on with a connection that was parked, in the event loop of this worker.
+    ///
+    /// # Errors
+    /// Where it led to, if [`resume`](Self::resume) gives none.
+    pub(crate) fn unpark(parked: Parked) -> Result<Self, Arc<Upstream>> {
         let Parked { socket, upstream } = parked;
-        Self::resume(TcpStream::from_std(socket).ok()?, &upstream, Care::Looked)
+        let socket = TcpStream::from_std(socket).ok();
+        socket.and_then(|socket| Self::resume(socket, &upstream, Care::Looked)).ok_or(upstream)
     }
 
     /// Takes the connection out of the event loop; `None` if that is not possible.

@@ -11,6 +11,7 @@ mod cookie;
 mod fields;
 mod link;
 mod names;
+mod news;
 mod passage;
 mod pool;
 mod proxies;
@@ -97,12 +98,7 @@ impl Proxy {
     /// Notes that an upstream has failed, in the way that `why` says.
     pub(crate) fn failed(&self, upstream: &Upstream, why: &dyn std::fmt::Display) {
         let aside = self.upstreams.len() > 1 && upstream.failed(self.patience, Instant::now());
-        if aside {
-            let seconds = self.patience.aside.as_secs();
-            tracing::warn!("the upstream {upstream} is put aside for {seconds} s: {why}");
-        } else {
-            tracing::warn!("the upstream {upstream} has failed: {why}");
-        }
+        upstream.tell_failure(why, aside.then_some(self.patience.aside));
     }
 
     /// Whether there are upstreams whose numbers are not in `tried`.

@@ -68,7 +68,7 @@ impl Proxy {
                     Ok(link) => return Ok(link),
                     Err(error) => {
                         if error.is_ours() {
-                            tracing::error!("cannot connect to the upstream {upstream}: {error}");
+                            upstream.tell_error(&error);
                         } else {
                             self.failed(upstream, &error);
                         }

@@ -4,13 +4,14 @@
 //! a lock of its own that is held for a look and never while anything is waited for.  Times come in.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
 use super::link::Parked;
+use super::news::{News, more};
 use super::session::{Seen, Session, Span};
 use super::token::Token;
 
@@ -28,8 +29,9 @@ pub(crate) struct Sessions<P = Parked> {
     shards: [Mutex<Shard<P>>; SHARDS],
     count: AtomicUsize,
     limits: Standing,
-    /// Whether it has been said that there are too many, since that was last otherwise.
-    told: AtomicBool,
+    /// What is known of clients for whom there was no room, with times since it was made.
+    refusals: News,
+    made: Instant,
     numbers: Numbers,
 }
 
@@ -53,8 +55,8 @@ pub(crate) struct Full;
 impl<P> Sessions<P> {
     pub(crate) fn new(limits: Limits, numbers: Numbers) -> Self {
         let shards = std::array::from_fn(|_| Mutex::default());
-        let (count, told) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Self { shards, count, limits: Standing::new(limits), told, numbers }
+        let (count, limits) = (AtomicUsize::new(0), Standing::new(limits));
+        Self { shards, count, limits, refusals: News::default(), made: Instant::now(), numbers }
     }
 
     /// The session of a token, unless it has never been or is over.
@@ -89,9 +91,12 @@ impl<P> Sessions<P> {
         Ok((token, session))
     }
 
-    /// Whether it is worth saying that there are too many.
-    pub(crate) fn is_news(&self) -> bool {
-        !self.told.swap(true, Ordering::Relaxed)
+    /// Tells that a client was refused, since there are too many; `cookie` is the name of theirs.
+    pub(crate) fn tell_refusal(&self, cookie: &str, now: Instant) {
+        if let Some(untold) = self.refusals.trouble(1, now.saturating_duration_since(self.made)) {
+            let (more, limit) = (more(untold), self.limits.count());
+            tracing::warn!("clients without the cookie `{cookie}` are refused: limits.sessions is {limit}{more}");
+        }
     }
 
     /// Ends the session of that number, if there is one.
@@ -173,7 +178,7 @@ impl<P> Sessions<P> {
     fn removed(&self, session: Option<Arc<Session<P>>>) {
         if let Some(session) = session {
             self.count.fetch_sub(1, Ordering::Relaxed);
-            self.told.store(false, Ordering::Relaxed);
+            self.refusals.end();
             session.end();
         }
     }
@@ -237,6 +242,7 @@ mod tests {
     use std::convert::Infallible;
     use std::io::Read as _;
     use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+    use std::sync::atomic::AtomicBool;
     use std::thread;
 
     use tokio::io::AsyncWriteExt as _;

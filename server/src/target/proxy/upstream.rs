@@ -1,13 +1,15 @@
 //! An upstream: where it is, how many requests it has, and whether it has been failing.
 //!
 //! All workers share it, and it outlives reloads that keep it, so that what one worker finds out holds for all.
-//! It is atomics only: a request takes no lock here.
+//! It is atomics only: a request takes no lock here.  What the error log is told of it goes through `news`.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+use super::news::{News, more};
 
 /// An HTTP server elsewhere.
 #[derive(Debug)]
@@ -23,7 +25,17 @@ pub(crate) struct Upstream {
     failures: AtomicU32,
     /// Until when it is aside, in milliseconds since it was born.
     aside: AtomicU64,
+    /// What is known of its failures.
+    faults: News,
+    /// What is known of answers that it has not brought to their end.
+    cuts: News,
+    /// What is known of sessions whose connections it has closed.
+    losses: News,
 }
+
+/// How bad failures are.
+const FAILS: u8 = 1;
+const IS_ASIDE: u8 = 2;
 
 /// Where an upstream is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -56,6 +68,9 @@ impl Upstream {
             load: AtomicUsize::new(0),
             failures: AtomicU32::new(0),
             aside: AtomicU64::new(0),
+            faults: News::default(),
+            cuts: News::default(),
+            losses: News::default(),
         }
     }
 
@@ -79,6 +94,12 @@ impl Upstream {
         if self.failures.load(Ordering::Relaxed) != 0 {
             self.failures.store(0, Ordering::Relaxed);
         }
+        if self.faults.end() {
+            match self.faults.untold() {
+                0 => tracing::info!("the upstream {self} answers again"),
+                more => tracing::info!("the upstream {self} answers again, after {more} more failures"),
+            }
+        }
     }
 
     /// Notes that it has failed; gives whether it is put aside for that.
@@ -91,6 +112,41 @@ impl Upstream {
         let until = now.saturating_duration_since(self.born) + patience.aside;
         self.aside.store(u64::try_from(until.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
         true
+    }
+
+    /// Tells of a failure, and for how long the upstream is put aside for it.
+    pub(super) fn tell_failure(&self, why: &dyn fmt::Display, aside: Option<Duration>) {
+        let level = if aside.is_some() { IS_ASIDE } else { FAILS };
+        let Some(more) = self.tell(&self.faults, level) else { return };
+        match aside {
+            Some(aside) => tracing::warn!("the upstream {self} is put aside for {} s: {why}{more}", aside.as_secs()),
+            None => tracing::warn!("the upstream {self} has failed: {why}{more}"),
+        }
+    }
+
+    /// Tells of something for which the upstream is not to blame.
+    pub(super) fn tell_error(&self, why: &dyn fmt::Display) {
+        if let Some(more) = self.tell(&self.faults, FAILS) {
+            tracing::error!("cannot connect to the upstream {self}: {why}{more}");
+        }
+    }
+
+    /// Tells that an answer has broken off.
+    pub(crate) fn tell_cut(&self, why: &dyn fmt::Display) {
+        if let Some(more) = self.tell(&self.cuts, FAILS) {
+            tracing::warn!("an answer of the upstream {self} was cut short: {why}{more}");
+        }
+    }
+
+    /// Tells that the upstream has closed the connection of a session.
+    pub(crate) fn tell_loss(&self) {
+        if let Some(more) = self.tell(&self.losses, FAILS) {
+            tracing::info!("the upstream {self} has closed the connection of a session{more}");
+        }
+    }
+
+    fn tell(&self, news: &News, level: u8) -> Option<String> {
+        news.trouble(level, self.born.elapsed()).map(more)
     }
 }
 

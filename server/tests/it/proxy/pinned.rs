@@ -191,6 +191,7 @@ fn there_are_no_more_sessions_than_allowed() {
     let running = site(pinned(&upstream)).setting("limits.sessions", "1").start();
     let (cookie, mut link) = open(&running, &upstream);
     assert_eq!(running.get("/").status, 503);
+    running.process.wait_for_stderr("clients without the cookie `sid` are refused: limits.sessions is 1");
     ask(&running, &cookie, &mut link);
 }
 

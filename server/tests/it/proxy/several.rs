@@ -1,5 +1,7 @@
 //! Several upstreams for one proxy.
 
+use std::net::TcpListener;
+
 use mongrel2::config::{Balance, Proxy, Upstream as More};
 use testkit::free_address;
 
@@ -91,4 +93,24 @@ fn who_fails_is_put_aside_and_comes_back() {
         client.answer();
         (index == 0).then_some(())
     });
+}
+
+#[test]
+fn that_an_upstream_is_down_is_told_once_and_that_it_is_back() {
+    let address = free_address();
+    let running = start(Proxy { addr: "127.0.0.1".into(), port: address.port().into(), ..Proxy::default() });
+    let mut client = running.connect();
+    for _ in 0..50 {
+        client.send(get("/"));
+        assert_eq!(client.answer().status, 502);
+    }
+    let listener = TcpListener::bind(address).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    answer(&running, &Upstream { listener });
+    running.process.wait_for_stderr("answers again, after ");
+    let log = running.process.stderr();
+    let told: Vec<&str> = log.lines().filter(|line| !line.contains("[DEBUG]")).collect();
+    let about = told.iter().filter(|line| line.contains(&address.to_string()));
+    // Each minute that this takes is another line.
+    assert!(about.count() <= 5 && !told.iter().any(|line| line.contains("cannot forward")), "{told:?}");
 }

@@ -136,7 +136,7 @@ fn curl_shows_its_certificate() {
 fn no_start_without_those_who_sign() {
     for (content, expected) in [
         (None, "clients.pem`: No such file"),
-        (Some("nonsense"), "there is no certificate that signs those of clients in `"),
+        (Some("nonsense"), "cannot tell clients by their certificates: there is no certificate in `"),
     ] {
         let mut site = super::site().setting("ssl.verify_optional", "1").setting("ssl.ca_chain", "/certs/clients.pem");
         Authority::new("x").issue("localhost").write(&super::certs(&site), crate::harness::UUID);

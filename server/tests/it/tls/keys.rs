@@ -6,7 +6,9 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, date_time_ymd,
+};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
@@ -58,6 +60,15 @@ impl Pair {
     pub(crate) fn self_signed(name: &str) -> Self {
         let key = KeyPair::generate().unwrap();
         let certificate = params(name).self_signed(&key).unwrap().pem();
+        Self { certificate, key: key.serialize_pem() }
+    }
+
+    /// One that is over since the second of January 2020.
+    pub(crate) fn over(name: &str) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = params(name);
+        [params.not_before, params.not_after] = [1, 2].map(|day| date_time_ymd(2020, 1, day));
+        let certificate = params.self_signed(&key).unwrap().pem();
         Self { certificate, key: key.serialize_pem() }
     }
 

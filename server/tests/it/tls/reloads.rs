@@ -42,6 +42,20 @@ fn a_new_certificate_is_for_new_connections() {
 }
 
 #[test]
+fn one_that_is_over_is_served_and_told_of() {
+    let over = Pair::over("old.example.com");
+    let secure = Secure::with(|site| {
+        over.write(&certs(&site), "old.example.com");
+        site
+    });
+    let told = "old.example.com.crt` is over, since 2020-01-02";
+    secure.running.process.wait_for_stderr(told);
+    let warnings = reload(&secure.running).unwrap();
+    assert!(matches!(&warnings[..], [only] if only.contains(told)), "{warnings:?}");
+    ask(&mut secure.connect());
+}
+
+#[test]
 fn a_broken_one_leaves_the_old_one_serving() {
     let secure = Secure::with(|site| {
         Pair::self_signed("www.example.com").write(&certs(&site), "www.example.com");
