@@ -427,7 +427,7 @@ impl Client {
                 self.bytes.extend_from_slice(&piece[..size]);
                 true
             }
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => false,
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => false,
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
                 self.cut_short = true;
                 false
