@@ -148,4 +148,6 @@ CREATE TABLE log (id INTEGER PRIMARY KEY,
 
 -- One row for each change of the configuration, numbered; it outlives the configuration like the log.
 CREATE TABLE generation (id INTEGER PRIMARY KEY,
-    log_id INTEGER);                        -- the entry of the log that says who changed it, when and why
+    log_id INTEGER,                         -- the entry of the log that says who changed it, when and why
+    digest TEXT,                            -- SHA-256 of the configuration as JSON, in hexadecimal digits
+    config BLOB);                           -- that JSON, compressed (RFC 1951)

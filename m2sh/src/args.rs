@@ -73,6 +73,10 @@ pub enum Command {
     Running(Which),
     /// Print the log of what was done to the database and its servers
     Log(Log),
+    /// List the generations of the configuration: who made each, when and why
+    Generations,
+    /// Make the configuration what it was in an earlier generation
+    Rollback(Rollback),
     /// Write a line to the log
     Commit(Commit),
     /// Make a folder with everything in it, run it, and tell what to try
@@ -234,6 +238,17 @@ pub struct Log {
     /// Print the last seal, to be kept elsewhere
     #[arg(long, conflicts_with_all = ["since", "who", "what", "last", "follow", "verify"])]
     pub seal: bool,
+}
+
+/// Arguments of `rollback`.
+#[derive(Debug, clap::Args)]
+pub struct Rollback {
+    /// The number of the generation
+    #[arg(value_name = "GENERATION")]
+    pub generation: i64,
+    /// Why
+    #[command(flatten)]
+    pub because: Because,
 }
 
 /// Arguments of `commit`.

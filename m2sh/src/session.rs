@@ -156,7 +156,8 @@ impl Session {
         !folder(&self.db).is_dir()
     }
 
-    fn faulty(&self, config: &Config, problems: &[Problem]) -> Error {
+    /// Everything that is wrong with a configuration, as an error.
+    pub fn faulty(&self, config: &Config, problems: &[Problem]) -> Error {
         let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
         let lines: Vec<String> = errors.map(|problem| problem.describe(config)).collect();
         let db = self.db.display();

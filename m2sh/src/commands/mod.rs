@@ -6,12 +6,14 @@ mod control;
 mod crew;
 mod demo;
 mod dump;
+mod generations;
 mod help;
 mod hosts;
 mod init;
 mod load;
 mod log;
 mod reload;
+mod rollback;
 mod route;
 mod routes;
 mod running;
@@ -47,6 +49,8 @@ pub fn run(command: Command, session: &mut Session) -> Result<Exit, Error> {
         Command::Control(args) => control::run(&args, session),
         Command::Running(which) => running::run(&which, session),
         Command::Log(args) => log::run(&args, session),
+        Command::Generations => generations::run(session),
+        Command::Rollback(args) => rollback::run(&args, session),
         Command::Commit(args) => commit::run(args, session),
         Command::Demo(args) => demo::run(&args, session),
         Command::Help(args) => help::run(&args, session),

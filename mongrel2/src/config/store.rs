@@ -4,6 +4,7 @@
 //! of the original tool have the same tables and are read as they are.  Every change is one transaction
 //! together with its entry in the audit log, so that a crash leaves the old configuration or the new one.
 
+pub mod generations;
 mod load;
 mod save;
 mod schema;
@@ -265,12 +266,12 @@ impl Database {
         change: impl FnOnce(&Change<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let work = Change { transaction: &transaction, saved: Cell::new(false) };
+        let work = Change { transaction: &transaction, kept: Cell::new(None) };
         let result = change(&work)?;
         schema::complete_log(&transaction)?;
         history::record(&transaction, entry)?;
-        if work.saved.get() {
-            transaction.execute("INSERT INTO generation (log_id) VALUES (?)", [transaction.last_insert_rowid()])?;
+        if let Some(kept) = work.kept.take() {
+            kept.add(&transaction, transaction.last_insert_rowid())?;
         }
         history::seal(&transaction)?;
         transaction.commit()?;

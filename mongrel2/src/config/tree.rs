@@ -6,10 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Everything that one configuration database holds, the log and the statistics excepted.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Config {
     /// The servers, in the order of their rows.
     pub servers: Vec<Server>,
@@ -20,7 +21,8 @@ pub struct Config {
 }
 
 /// One listening server process (the manual, section 3.4.1).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Server {
     /// Names the server among all others: letters, digits and `-`.
     pub uuid: String,
@@ -71,7 +73,8 @@ impl Default for Server {
 }
 
 /// A virtual host of a server (the manual, section 3.4.2).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Host {
     /// Whether the host answers 503 instead of serving.
     pub maintenance: bool,
@@ -90,7 +93,7 @@ pub struct Host {
 }
 
 /// A path and the target of the requests that match it (the manual, section 3.4.3).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
     /// A prefix, or a prefix and a pattern that starts at the first `(`.
     pub path: String,
@@ -102,7 +105,7 @@ pub struct Route {
 }
 
 /// What a route leads to.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "target_type", rename_all = "lowercase")]
 pub enum Target {
     /// Files.
@@ -139,7 +142,8 @@ impl Target {
 }
 
 /// Serves files below a directory (the manual, section 3.4.4); table `directory`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Dir {
     /// Path under the server's `chroot`.
     pub base: String,
@@ -154,7 +158,8 @@ pub struct Dir {
 }
 
 /// An HTTP upstream, or several (the manual, section 3.4.5).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Proxy {
     /// Name or address.
     pub addr: String,
@@ -219,7 +224,8 @@ impl Proxy {
 }
 
 /// One more upstream of a proxy.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Upstream {
     /// Name or address.
     pub addr: String,
@@ -228,7 +234,7 @@ pub struct Upstream {
 }
 
 /// Which of several upstreams gets a request.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Balance {
     /// One after the other.
@@ -261,7 +267,8 @@ impl std::str::FromStr for Balance {
 }
 
 /// A pair of ZeroMQ addresses that handlers connect to (the manual, section 3.4.6).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Handler {
     /// Address that the server binds to send requests (PUSH).
     pub send_spec: String,
@@ -282,7 +289,8 @@ pub struct Handler {
 }
 
 /// Sends clients to another address.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Redirect {
     /// The address, as [`Location`](crate::redirect::Location) reads it.
     pub to: String,
@@ -297,7 +305,7 @@ impl Default for Redirect {
 }
 
 /// Which of the connected handlers get a request.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SendType {
     /// One of them, in turn: the server binds PUSH.
@@ -330,7 +338,7 @@ impl std::str::FromStr for SendType {
 }
 
 /// The form of the headers in a request message.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// A JSON object in a netstring.

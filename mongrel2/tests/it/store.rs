@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use mongrel2::config::history::Entry;
+use mongrel2::config::history::{Entry, Fault};
 use mongrel2::config::store::StoreError;
 use mongrel2::config::{
     Balance, Config, Database, Dir, Handler, Host, Protocol, Proxy, Redirect, Route, SendType, Server, Severity,
@@ -156,6 +156,37 @@ fn load(path: &Path) -> Result<Config, StoreError> {
     Database::open_to_read(path)?.load()
 }
 
+/// Saves configurations one after the other; gives the numbers of the generations that there are then.
+fn generations_of(configs: &[&Config]) -> (tempfile::TempDir, Database, Vec<i64>) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut database = Database::open_or_create(&folder.path().join("config.sqlite")).unwrap();
+    for config in configs {
+        database.change(&Entry::default(), |change| change.save(config)).unwrap();
+    }
+    let ids = database.generations().unwrap().into_iter().map(|generation| generation.id).collect();
+    (folder, database, ids)
+}
+
+#[test]
+fn each_change_is_a_generation_and_no_change_is_none() {
+    let one = Config { servers: vec![Server { port: 1, ..Server::default() }], ..Config::default() };
+    let two = Config { servers: vec![Server { port: 2, ..Server::default() }], ..Config::default() };
+    let (folder, mut database, ids) = generations_of(&[&one, &one, &two, &two, &one]);
+    assert_eq!(ids, [1, 2, 3]);
+    let kept = |id| database.generation(id).unwrap();
+    assert_eq!((kept(1), kept(2), kept(3), kept(4)), (Some(one.clone()), Some(two), Some(one.clone()), None));
+    assert_eq!(database.generations().unwrap()[1].logged.as_ref().unwrap().id, 3);
+    let connection = rusqlite::Connection::open(folder.path().join("config.sqlite")).unwrap();
+    connection.execute("UPDATE server SET port = 5", []).unwrap();
+    database.change(&Entry::default(), |change| change.save(&one)).unwrap();
+    assert_eq!(database.generations().unwrap().len(), 4, "somebody had changed it");
+    connection.execute("UPDATE generation SET config = x'00' WHERE id = 2", []).unwrap();
+    assert!(database.generation(2).unwrap_err().to_string().contains("not what was kept"));
+    assert_eq!(database.verify(None).unwrap().faults, [Fault::Generation { id: 2 }]);
+    connection.execute("UPDATE generation SET config = NULL WHERE id = 2", []).unwrap();
+    assert_eq!((database.generation(2).unwrap(), database.verify(None).unwrap().faults), (None, vec![]));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
@@ -167,7 +198,11 @@ proptest! {
             save(&path, config);
             prop_assert_eq!(&load(&path).unwrap(), config);
             let bare = config.servers.iter().map(|server| Server { hosts: Vec::new(), ..server.clone() });
-            prop_assert_eq!(Database::open_to_read(&path).unwrap().servers().unwrap(), bare.collect::<Vec<_>>());
+            let database = Database::open_to_read(&path).unwrap();
+            prop_assert_eq!(database.servers().unwrap(), bare.collect::<Vec<_>>());
+            let newest = database.generations().unwrap().last().unwrap().id;
+            let kept = database.generation(newest).unwrap();
+            prop_assert_eq!(kept.as_ref(), Some(config));
         }
         prop_assert_eq!(Database::open_to_read(&path).unwrap().log().unwrap().len(), 2);
     }

@@ -120,3 +120,33 @@ fn a_log_that_is_followed() {
     child.kill().unwrap();
     child.wait().unwrap();
 }
+
+#[test]
+fn generations_are_listed_and_gone_back_to() {
+    let bench = Bench::with(vec![server("one", "1", 6767)]);
+    bench.save(&mongrel2::config::Config { servers: vec![server("two", "1", 6767)], ..Default::default() });
+    let listed = bench.m2sh("generations").json();
+    let numbers: Vec<_> = listed.as_array().unwrap().iter().map(|row| row["generation"].as_i64().unwrap()).collect();
+    assert_eq!((numbers, &listed[0]["what"]), (vec![1, 2], &"test".into()));
+    let told = bench.m2sh("rollback 1 -why").word("it was better").prints();
+    assert_eq!(told, "The configuration is that of generation 1 again, as generation 3\n");
+    assert!(bench.m2sh("servers").prints().starts_with("one\t"));
+    assert_eq!(bench.m2sh("generations").json()[2]["why"], "it was better");
+    let listed = bench.m2sh("generations").json();
+    assert_eq!((&listed[0]["digest"], listed[1]["digest"] != listed[2]["digest"]), (&listed[2]["digest"], true));
+    assert!(bench.m2sh("log -verify").prints().starts_with("The log is as it was written: 3 entries"));
+}
+
+#[test]
+fn what_was_never_kept_cannot_be_gone_back_to() {
+    let bench = Bench::with(vec![server("one", "1", 6767)]);
+    bench.m2sh("rollback 7").exits(1).complains(&["there is no such generation", "m2sh generations"]);
+    bench.sql("UPDATE generation SET config = NULL");
+    bench.m2sh("rollback 1").exits(1).complains(&["nothing was kept of it"]);
+    bench.sql("UPDATE generation SET config = x'0102'");
+    bench.m2sh("rollback 1").exits(1).complains(&["not what was kept"]);
+    let faulty = mongrel2::config::Config { servers: vec![server("one", "1", 0)], ..Default::default() };
+    bench.save(&faulty);
+    bench.m2sh("rollback 2").exits(1).complains(&["0 is not a TCP port"]);
+    assert_eq!(bench.log().len(), 2, "nothing was changed, and nothing logged");
+}

@@ -11,10 +11,13 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, Transaction};
 use sha2::{Digest, Sha256};
 
-use super::super::store::{Database, StoreError};
+use super::super::store::{Database, StoreError, generations};
 
 /// The seal of an entry, as 64 hexadecimal digits; empty if there is none.
 const COLUMN: &str = "seal";
+
+/// The configuration of a generation, which its digest stands for.
+const CONTENT: &str = "config";
 
 /// Why an audit log is not to be trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +31,11 @@ pub enum Fault {
     },
     /// The seal that somebody has kept is not there: the end of the log was cut off, or all of it replaced.
     Missing,
+    /// The configuration of a generation is not the one that was kept.
+    Generation {
+        /// The generation.
+        id: i64,
+    },
 }
 
 /// What the seals say.
@@ -55,6 +63,7 @@ impl fmt::Display for Fault {
                 f,
                 "entry {id} does not fit its seal: it, or what is between it and entry {after}, was changed, removed or added"
             ),
+            Self::Generation { id } => write!(f, "the configuration of generation {id} is not the one that was kept"),
             Self::Missing => f.write_str("the seal that was kept is not there: the end of the log is missing"),
         }
     }
@@ -68,7 +77,7 @@ impl Database {
     /// What SQLite says.
     pub fn verify(&self, kept: Option<&str>) -> Result<Verdict, StoreError> {
         let snapshot = self.connection().unchecked_transaction()?;
-        let mut generations = generations(&snapshot, 0)?;
+        let mut generations = made_by(&snapshot, 0)?;
         let mut verdict = Verdict::default();
         let (mut sealing, mut is_kept) = (Sealing::behind(0, ""), kept.is_none());
         let mut statement = snapshot.prepare("SELECT * FROM log ORDER BY id")?;
@@ -92,6 +101,7 @@ impl Database {
             verdict.unsealed.clear();
             verdict.last = Some(own);
         }
+        verdict.faults.extend(damaged(&snapshot)?);
         if !is_kept {
             verdict.faults.push(Fault::Missing);
         }
@@ -133,7 +143,7 @@ pub(in crate::config) fn seal(transaction: &Transaction<'_>) -> Result<(), Store
         sealing.add(row)?;
     }
     if let Some(id) = newest {
-        let mut generations = generations(transaction, after)?;
+        let mut generations = made_by(transaction, after)?;
         generations.split_off(&(id + 1));
         let seal = sealing.finish(&generations);
         transaction.execute("UPDATE log SET seal = ? WHERE id = ?", (seal, id))?;
@@ -155,7 +165,7 @@ fn last(connection: &Connection) -> Result<(i64, String), StoreError> {
 }
 
 /// The rows of generations, by the entries that they belong to, from the one behind `after` on.
-fn generations(connection: &Connection, after: i64) -> Result<BTreeMap<i64, Vec<u8>>, StoreError> {
+fn made_by(connection: &Connection, after: i64) -> Result<BTreeMap<i64, Vec<u8>>, StoreError> {
     let mut by_entry: BTreeMap<i64, Vec<u8>> = BTreeMap::new();
     if !connection.table_exists(None, "generation")? {
         return Ok(by_entry);
@@ -166,6 +176,30 @@ fn generations(connection: &Connection, after: i64) -> Result<BTreeMap<i64, Vec<
         append(by_entry.entry(row.get("log_id")?).or_default(), row)?;
     }
     Ok(by_entry)
+}
+
+/// The generations whose configuration is not what its digest says.  The seals are about the digests only, so that the
+/// configuration may be thrown away.
+fn damaged(connection: &Connection) -> Result<Vec<Fault>, StoreError> {
+    if !connection.table_exists(None, "generation")? || !connection.column_exists(None, "generation", CONTENT)? {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT id, digest, config FROM generation WHERE config IS NOT NULL ORDER BY id";
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let mut faults = Vec::new();
+    while let Some(row) = rows.next()? {
+        let is_sound = match (row.get_ref("digest")?, row.get_ref(CONTENT)?) {
+            (ValueRef::Text(digest), ValueRef::Blob(config)) => {
+                str::from_utf8(digest).is_ok_and(|digest| generations::is_sound(digest, config))
+            }
+            _ => false,
+        };
+        if !is_sound {
+            faults.push(Fault::Generation { id: row.get("id")? });
+        }
+    }
+    Ok(faults)
 }
 
 /// An entry's own seal; what is no text is none that was made here.
@@ -209,7 +243,7 @@ impl Sealing {
 fn append(out: &mut Vec<u8>, row: &Row<'_>) -> Result<(), StoreError> {
     let statement: &rusqlite::Statement<'_> = row.as_ref();
     let (mut values, mut count) = (Vec::new(), 0);
-    for (index, name) in statement.column_names().enumerate().filter(|(_, name)| *name != COLUMN) {
+    for (index, name) in statement.column_names().enumerate().filter(|(_, name)| ![COLUMN, CONTENT].contains(name)) {
         let (kind, value): (u8, &[u8]) = match row.get_ref(index)? {
             ValueRef::Null => continue,
             ValueRef::Integer(number) => (b'i', &number.to_be_bytes()),
@@ -251,7 +285,9 @@ mod tests {
         for number in 0..count {
             let entry =
                 Entry { who: "zed".into(), what: format!("load {number}"), why: "é".into(), ..Entry::default() };
-            database.change(&entry, |change| change.save(&Config::default())).unwrap();
+            let settings = [("number".to_owned(), number.to_string())].into();
+            let config = Config { settings, ..Config::default() };
+            database.change(&entry, |change| change.save(&config)).unwrap();
         }
         (folder, path)
     }

@@ -5,17 +5,17 @@ use std::collections::HashMap;
 
 use rusqlite::{Transaction, params};
 
+use super::generations::Kept;
 use super::schema::Schema;
 use super::{StoreError, VERSION};
 use crate::config::mimetypes::default_mimetypes;
 use crate::config::tree::{Config, Host, Proxy, Route, Server, Target};
 
 /// A change in progress.
-#[derive(Debug)]
 pub struct Change<'a> {
     pub(super) transaction: &'a Transaction<'a>,
-    /// Whether there is a new configuration.
-    pub(super) saved: Cell<bool>,
+    /// The new configuration, if there is one.
+    pub(super) kept: Cell<Option<Kept>>,
 }
 
 impl Change<'_> {
@@ -28,15 +28,20 @@ impl Change<'_> {
         self.save(&Config { mimetypes: default_mimetypes(), ..Config::default() })
     }
 
-    /// Replaces the configuration; makes the tables and columns that are missing.  The log and the statistics stay.
+    /// Replaces the configuration, unless it is the same already; makes the tables and columns that are missing.  The log
+    /// and the statistics stay.
     ///
     /// # Errors
     /// What SQLite says.
     pub fn save(&self, config: &Config) -> Result<(), StoreError> {
-        self.saved.set(true);
         let schema = Schema::read()?;
         schema.complete(self.transaction)?;
         self.transaction.pragma_update(None, "user_version", VERSION)?;
+        let kept = Kept::new(config);
+        if kept.is_there(self.transaction)? {
+            return Ok(());
+        }
+        self.kept.set(Some(kept));
         for table in schema.config_tables()? {
             self.transaction.execute(&format!("DELETE FROM {table}"), [])?;
         }

@@ -1,0 +1,31 @@
+//! `m2sh rollback`: makes the configuration what it was in an earlier generation, whichever that is.
+//!
+//! It is a change like any other: it makes a generation, and a line of the log.
+
+use mongrel2::config::check;
+use serde_json::json;
+
+use crate::args::Rollback;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::session::Session;
+
+pub(super) fn run(args: &Rollback, session: &mut Session) -> Result<Exit, Error> {
+    let number = args.generation;
+    let doing = format!("go back to generation {number}");
+    let kept = session.database()?.generation(number).map_err(|error| session.cannot(&doing, error))?;
+    let db = session.db.display().to_string();
+    let config = kept.ok_or_else(|| {
+        Error::cannot(&doing, "there is no such generation, or nothing was kept of it")
+            .hint(format!("`m2sh generations -db {db}` lists them"))
+    })?;
+    let (checked, _) = check::check(config.clone()).map_err(|problems| session.faulty(&config, &problems))?;
+    let entry = session.operator.entry("rollback", args.because.why.as_deref());
+    session.change(&doing, &entry, |change| change.save(checked.config()))?;
+    let now = session.database()?.snapshot().map_err(|error| session.cannot(&doing, error))?.generation;
+    session.show.either(
+        &format!("The configuration is that of generation {number} again, as generation {now}"),
+        &json!({"db": db, "from": number, "generation": now}),
+    )?;
+    Ok(Exit::Success)
+}
