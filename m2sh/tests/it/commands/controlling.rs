@@ -97,7 +97,7 @@ fn lines_are_done_one_after_the_other_whatever_becomes_of_them() {
     let (bench, _process) = start();
     let lines = "uuid\n\nfrob\n  status\tsessions \nkill everyone\nreload\nuuid";
     let output = reading(&bench, "control", lines).exits(1);
-    assert_eq!(output.stdout, "1\nOK\t1\n1\n");
+    assert_eq!(output.stdout, "1\nOK\t1\t\n1\n");
     assert_eq!(
         output.stderr,
         "m2sh: cannot do `frob`: there is no such command\nhint: `m2sh control help` lists them\n\
