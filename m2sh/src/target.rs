@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::show::Cell;
 
-/// The essentials of a target: a folder, an upstream, a handler's two addresses, a redirect's.
+/// The essentials of a target: a folder, upstreams, a handler's two addresses, a redirect's.
 pub fn essentials(target: &Target) -> String {
     match target {
         Target::Dir(dir) => folder(dir),
@@ -24,10 +24,15 @@ fn folder(dir: &Dir) -> String {
 }
 
 fn upstreams(proxy: &Proxy) -> String {
-    let all: Vec<String> = proxy.all_upstreams().map(|(addr, port)| format!("{addr}:{port}")).collect();
+    let all: Vec<String> = proxy.all_upstreams().map(|(addr, port)| address(addr, port)).collect();
     let cookie = &proxy.session_cookie;
     let pinned = if cookie.is_empty() { String::new() } else { format!(" pinned by {cookie}") };
-    format!("{}{pinned}", all.join(" "))
+    let fallback = proxy.fallback.as_ref().map_or_else(String::new, |target| format!(" or {}", essentials(target)));
+    format!("{}{pinned}{fallback}", all.join(" "))
+}
+
+fn address(addr: &str, port: i64) -> String {
+    if addr.contains(':') { format!("[{addr}]:{port}") } else { format!("{addr}:{port}") }
 }
 
 /// Its fields for programs, its essentials for people.
@@ -64,6 +69,7 @@ mod tests {
             port: 80,
             upstreams: vec![Upstream { addr: "b".into(), port: 81 }],
             session_cookie: "sid".into(),
+            fallback: Some(Box::new(Target::Dir(Dir { base: "sorry/".into(), ..Dir::default() }))),
             ..Proxy::default()
         };
         for (target, expected) in [
@@ -72,7 +78,7 @@ mod tests {
             (Target::Dir(Dir { base: "a".into(), listing: true, ..Dir::default() }), "a listing"),
             (Target::Redirect(Redirect { to: "https://x$path".into(), status: 308 }), "308 https://x$path"),
             (Target::Proxy(Proxy { addr: "127.0.0.1".into(), port: 80, ..Proxy::default() }), "127.0.0.1:80"),
-            (Target::Proxy(pinned), "::1:80 b:81 pinned by sid"),
+            (Target::Proxy(pinned), "[::1]:80 b:81 pinned by sid or sorry/"),
             (Target::Handler(handler), "tcp://127.0.0.1:9997 tcp://127.0.0.1:9996 ident 54c6"),
         ] {
             assert_eq!(essentials(&target), expected);

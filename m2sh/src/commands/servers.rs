@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::session::Session;
 use crate::show::Cell;
 
-const COLUMNS: [&str; 7] = ["name", "default_host", "uuid", "bind_addr", "port", "chroot", "pid_file"];
+const COLUMNS: [&str; 8] = ["name", "default_host", "uuid", "bind_addr", "port", "chroot", "pid_file", "use_ssl"];
 
 pub(super) fn run(session: &mut Session) -> Result<Exit, Error> {
     let servers = session.database()?.servers().map_err(|error| session.cannot("read the servers", error))?;
@@ -24,5 +24,6 @@ fn row(server: &Server) -> Vec<Cell> {
         server.port.into(),
         server.chroot.as_str().into(),
         server.pid_file.as_str().into(),
+        server.use_ssl.into(),
     ]
 }

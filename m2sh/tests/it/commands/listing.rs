@@ -11,11 +11,11 @@ fn bench() -> Bench {
 #[test]
 fn servers() {
     let bench = bench();
-    let line = "test\tlocalhost\tf400bf85\t127.0.0.1\t6767\t./\t/run/f400bf85.pid\n";
+    let line = "test\tlocalhost\tf400bf85\t127.0.0.1\t6767\t./\t/run/f400bf85.pid\tno\n";
     assert_eq!(bench.m2sh("servers").prints(), line);
     let expected = json!([{
         "name": "test", "default_host": "localhost", "uuid": "f400bf85", "bind_addr": "127.0.0.1", "port": 6767,
-        "chroot": "./", "pid_file": "/run/f400bf85.pid",
+        "chroot": "./", "pid_file": "/run/f400bf85.pid", "use_ssl": false,
     }]);
     assert_eq!(bench.m2sh("servers").json(), expected);
 }
