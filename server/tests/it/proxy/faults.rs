@@ -225,6 +225,29 @@ fn a_client_that_is_taken_for_one_that_has_left_gets_nothing_that_looks_whole() 
 }
 
 #[test]
+fn a_client_that_takes_nothing_is_not_spared_for_what_it_sends() {
+    let upstream = Upstream::start();
+    let running = site(upstream.proxy()).setting("limits.tick_timer", "1").start();
+    let conversations = [
+        ("POST / HTTP/1.1\r\nContent-Length: 1000000", "HTTP/1.1 200 OK\r\n\r\n"),
+        ("GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: x", "HTTP/1.1 101 Now\r\nUpgrade: x\r\n\r\n"),
+    ];
+    let mut clients = conversations.map(|(request, answer)| {
+        let mut client = running.connect();
+        client.send(format!("{request}\r\nHost: x\r\n\r\n"));
+        let mut link = upstream.accept();
+        link.head();
+        link.send(answer);
+        std::thread::spawn(move || while link.try_send([b'x'; 10_000]) {});
+        client
+    });
+    for client in &mut clients {
+        testkit::wait::until("the client to be dropped", || (!client.try_send("x")).then_some(()));
+    }
+    running.process.wait_for_stderr("dropped a connection that was too slow while Writing");
+}
+
+#[test]
 fn a_client_that_leaves_in_the_middle_of_its_body_leaves_no_whole_request() {
     let upstream = Upstream::start();
     let running = start(upstream.proxy());
