@@ -252,6 +252,29 @@ fn sessions_survive_a_reload_that_keeps_the_proxy_and_no_other() {
 }
 
 #[test]
+fn a_reload_without_the_proxy_lets_a_request_have_its_answer() {
+    let upstream = Upstream::start();
+    let mut running = start(pinned(&upstream));
+    let (cookie, mut link) = open(&running, &upstream);
+    let mut clients = [1, 2].map(|index| {
+        let mut client = running.connect();
+        client.send(with_cookie("/", &cookie));
+        testkit::wait::until("the request to be counted", || {
+            (sessions(&running)[0]["requests"] == Value::Integer(index + 1)).then_some(())
+        });
+        client
+    });
+    link.head();
+    running.change(|config| config.servers[0].hosts[0].routes.clear());
+    link.send(OK);
+    assert_eq!(clients[0].answer().text(), "ok");
+    assert!(link.is_closed());
+    assert_eq!(clients[1].answer().status, 503, "there is no session any more");
+    clients[1].send(get("/"));
+    assert_eq!(clients[1].answer().status, 404);
+}
+
+#[test]
 fn there_are_no_more_sessions_than_allowed() {
     let upstream = Upstream::start();
     let running = site(pinned(&upstream)).setting("limits.sessions", "1").start();
