@@ -215,7 +215,8 @@ impl Socket {
         }
     }
 
-    /// The same as [`wrote`](Self::wrote) where nobody waits: writes again until something comes of it.
+    /// The same as [`wrote`](Self::wrote) where nobody waits: writes again until something comes of it.  Which phase it
+    /// is to wait for that, is left to the caller.
     pub(super) fn poll_write(
         &self,
         context: &mut Context<'_>,
@@ -230,7 +231,6 @@ impl Socket {
                     return Poll::Ready(Ok(written));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.vitals.enter(Phase::Writing);
                     ready!(self.tcp.poll_write_ready(context))?;
                 }
                 Err(error) => return Poll::Ready(Err(error)),

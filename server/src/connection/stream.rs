@@ -293,7 +293,7 @@ impl Stream {
         }
     }
 
-    /// Reads more into a buffer, if something comes.
+    /// Reads more into a buffer, if something comes.  Which phase it is to wait for that, is left to the caller.
     pub(super) fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut Vec<u8>) -> Poll<Result<(), Refusal>> {
         buffer.reserve(PIECE.min(buffer.len().max(4096)));
         let before = buffer.len();
@@ -304,7 +304,6 @@ impl Stream {
                     return Poll::Ready(Ok(()));
                 }
                 Ok(false) => {
-                    self.vitals().enter(Phase::Reading);
                     if !ready!(self.socket.poll_readable(context)) {
                         return Poll::Ready(Err(Refusal::Gone));
                     }

@@ -175,8 +175,13 @@ impl<'a> Exchange<'a> {
         if self.bytes != self.link.moved() {
             (self.bytes, self.moved) = (self.link.moved(), now);
         }
-        if self.down.waits_for_client() || wait == Wait::Client {
-            // The limits of rates are for it.
+        // The limits of rates are for the client.  One that takes nothing is not spared for what it sends.
+        if self.down.waits_for_client() {
+            stream.vitals().enter(Phase::Writing);
+            return Ok(None);
+        }
+        if wait == Wait::Client {
+            stream.vitals().enter(Phase::Reading);
             return Ok(None);
         }
         stream.vitals().enter(Phase::Forwarding);

@@ -19,6 +19,8 @@ struct Way {
     bytes: Vec<u8>,
     written: usize,
     has_ended: bool,
+    /// Whether not all of it has been taken.
+    waits: bool,
 }
 
 impl Way {
@@ -57,7 +59,7 @@ pub(super) async fn run(stream: &mut Stream, link: &Link, said: (Vec<u8>, Vec<u8
         if budget == 0 {
             context.waker().wake_by_ref();
         } else {
-            stream.vitals().enter(Phase::Idle);
+            stream.vitals().enter(if down.waits { Phase::Writing } else { Phase::Idle });
         }
         Poll::Pending
     })
@@ -114,6 +116,7 @@ fn poll_down(
     while *budget > 0 {
         *budget -= 1;
         if !way.is_empty() {
+            way.waits = true;
             match stream.poll_write(context, &way.bytes[way.written..]) {
                 Poll::Ready(Ok(written)) => {
                     way.written += written;
@@ -126,6 +129,7 @@ fn poll_down(
             if ready!(stream.poll_flush(context)).is_err() {
                 return Poll::Ready(());
             }
+            way.waits = false;
             match link.poll_read(context, way.refill()) {
                 Poll::Ready(Ok(1..)) => {}
                 Poll::Ready(_) => return Poll::Ready(()),

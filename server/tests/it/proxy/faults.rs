@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 
 use mongrel2::config::{Dir, Proxy, Redirect, Target};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use testkit::free_address;
 
 use super::{OK, Upstream, opened, site, start};
@@ -170,6 +171,81 @@ fn an_upstream_that_says_nothing_is_504() {
 }
 
 #[test]
+fn an_upstream_is_not_to_blame_for_how_long_its_client_takes() {
+    let upstream = Upstream::start();
+    let running = start(Proxy { first_byte_timeout: 1, idle_timeout: 1, ..upstream.proxy() });
+    let ask = |request: &str| {
+        let mut client = running.connect();
+        client.send(request);
+        let mut link = upstream.accept();
+        link.head();
+        (client, link)
+    };
+    let (mut slow, mut link) = ask("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhel");
+    let (mut early, mut other) = ask("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhel");
+    other.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no");
+    early.head();
+    // As long as this takes.
+    let (mut clock, _silent) = ask(&get("/"));
+    assert_eq!(clock.answer().status, 504);
+    slow.send("lo");
+    assert_eq!(link.take(5), b"hello");
+    link.send(OK);
+    assert_eq!(slow.answer().text(), "ok");
+    early.send("lo");
+    assert_eq!(other.take(5), b"hello");
+    other.send("k");
+    assert_eq!(early.take(2), b"ok");
+}
+
+#[test]
+fn an_answer_that_nobody_has_asked_for_reaches_nobody() {
+    let upstream = Upstream::start();
+    let running = start(upstream.proxy());
+    let mut client = running.connect();
+    client.send(get("/"));
+    let mut link = upstream.accept();
+    // Before it has looked what it is asked, and again behind it.
+    link.send(OK);
+    assert_eq!(client.answer().text(), "ok");
+    link.head();
+    link.try_send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nothers");
+    client.send(get("/"));
+    let mut next = upstream.accept();
+    next.head();
+    next.send(OK);
+    assert_eq!(client.answer().text(), "ok");
+    assert!(link.is_closed());
+}
+
+#[test]
+fn out_of_descriptors_is_nobodys_failure() {
+    let (running, upstream, mut first, mut link) = opened();
+    let mut second = running.connect();
+    second.send("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n");
+    second.answer();
+    let limit = |current| {
+        let process = Pid::from_raw(running.process.id().try_into().unwrap());
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        prlimit(process, Resource::Nofile, Rlimit { current, maximum }).unwrap().current
+    };
+    // What it has, it keeps.
+    let before = limit(Some(3));
+    second.send(get("/"));
+    assert_eq!(second.answer().status, 502);
+    link.send(OK);
+    assert_eq!(first.answer().text(), "ok");
+    limit(before);
+    for client in [&mut first, &mut second] {
+        client.send(get("/"));
+        link.head();
+        link.send(OK);
+        assert_eq!(client.answer().text(), "ok");
+    }
+    assert!(upstream.is_idle() && !running.process.stderr().contains("has failed"));
+}
+
+#[test]
 fn an_upstream_that_stops_in_the_middle_is_let_go() {
     let upstream = Upstream::start();
     let running = start(Proxy { idle_timeout: 1, ..upstream.proxy() });
@@ -222,6 +298,29 @@ fn a_client_that_is_taken_for_one_that_has_left_gets_nothing_that_looks_whole() 
     link.rest();
     let error = stream.read_to_end(&mut bytes).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset, "only the end of the connection is the end of the answer");
+}
+
+#[test]
+fn a_client_that_takes_nothing_is_not_spared_for_what_it_sends() {
+    let upstream = Upstream::start();
+    let running = site(upstream.proxy()).setting("limits.tick_timer", "1").start();
+    let conversations = [
+        ("POST / HTTP/1.1\r\nContent-Length: 1000000", "HTTP/1.1 200 OK\r\n\r\n"),
+        ("GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: x", "HTTP/1.1 101 Now\r\nUpgrade: x\r\n\r\n"),
+    ];
+    let mut clients = conversations.map(|(request, answer)| {
+        let mut client = running.connect();
+        client.send(format!("{request}\r\nHost: x\r\n\r\n"));
+        let mut link = upstream.accept();
+        link.head();
+        link.send(answer);
+        std::thread::spawn(move || while link.try_send([b'x'; 10_000]) {});
+        client
+    });
+    for client in &mut clients {
+        testkit::wait::until("the client to be dropped", || (!client.try_send("x")).then_some(()));
+    }
+    running.process.wait_for_stderr("dropped a connection that was too slow while Writing");
 }
 
 #[test]

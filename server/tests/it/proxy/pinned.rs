@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::thread;
 
-use mongrel2::config::Proxy;
+use mongrel2::config::{Proxy, Target};
 use mongrel2::wire::control::{Command, Status};
 use mongrel2::wire::tnetstring::Value;
 
@@ -136,6 +136,72 @@ fn requests_of_a_session_wait_for_each_other() {
 }
 
 #[test]
+fn who_leaves_while_waiting_takes_nobodys_turn() {
+    let upstream = Upstream::start();
+    let running = start(pinned(&upstream));
+    let (cookie, mut link) = open(&running, &upstream);
+    let asks = |index: i64| {
+        let mut client = running.connect();
+        client.send(with_cookie(&format!("/{index}"), &cookie));
+        testkit::wait::until("the request to be counted", || {
+            (sessions(&running)[0]["requests"] == Value::Integer(index + 1)).then_some(())
+        });
+        client
+    };
+    let [mut first, second, third, mut fourth] = [1, 2, 3, 4].map(asks);
+    assert!(link.head().starts_with("GET /1 "));
+    second.reset();
+    third.close();
+    testkit::wait::until("both to be gone", || {
+        let operator = Operator::connect(running.site.path());
+        (operator.status(Status::Net).len() == 2).then_some(())
+    });
+    link.send(OK);
+    assert_eq!(first.answer().text(), "ok");
+    assert!(link.head().starts_with("GET /4 "));
+    link.send(OK);
+    assert_eq!(fourth.answer().text(), "ok");
+}
+
+#[test]
+fn when_the_server_stops_who_has_asked_is_answered() {
+    let upstream = Upstream::start();
+    let plain = Target::Proxy(upstream.proxy());
+    let mut running = site(pinned(&upstream)).route("/plain/", plain).start();
+    let (cookie, mut link) = open(&running, &upstream);
+    let mut clients = [1, 2].map(|index| {
+        let mut client = running.connect();
+        client.send(with_cookie("/", &cookie));
+        testkit::wait::until("the request to be counted", || {
+            (sessions(&running)[0]["requests"] == Value::Integer(index + 1)).then_some(())
+        });
+        client
+    });
+    let [(mut client, mut plain), (mut talker, mut tunnel)] =
+        ["", "Connection: Upgrade\r\nUpgrade: x\r\n"].map(|lines| {
+            let mut client = running.connect();
+            client.send(format!("GET /plain/ HTTP/1.1\r\nHost: x\r\n{lines}\r\n"));
+            let mut link = upstream.accept();
+            link.head();
+            (client, link)
+        });
+    tunnel.send("HTTP/1.1 101 Now\r\nUpgrade: x\r\n\r\n");
+    talker.head();
+    running.signal("-TERM");
+    running.process.wait_for_stderr("stopping");
+    assert!(talker.is_closed() && tunnel.is_closed());
+    plain.send(OK);
+    assert_eq!(client.answer().text(), "ok");
+    for client in &mut clients {
+        link.head();
+        link.send(OK);
+        assert_eq!(client.answer().text(), "ok");
+    }
+    assert!(link.is_closed());
+    assert!(running.process.wait().success());
+}
+
+#[test]
 fn a_connection_that_the_upstream_drops_is_one_502() {
     let upstream = Upstream::start();
     let running = start(pinned(&upstream));
@@ -183,6 +249,29 @@ fn sessions_survive_a_reload_that_keeps_the_proxy_and_no_other() {
     ask(&running, &cookie, &mut link);
     running.change(|config| config.servers[0].hosts[0].routes.clear());
     assert!(link.is_closed());
+}
+
+#[test]
+fn a_reload_without_the_proxy_lets_a_request_have_its_answer() {
+    let upstream = Upstream::start();
+    let mut running = start(pinned(&upstream));
+    let (cookie, mut link) = open(&running, &upstream);
+    let mut clients = [1, 2].map(|index| {
+        let mut client = running.connect();
+        client.send(with_cookie("/", &cookie));
+        testkit::wait::until("the request to be counted", || {
+            (sessions(&running)[0]["requests"] == Value::Integer(index + 1)).then_some(())
+        });
+        client
+    });
+    link.head();
+    running.change(|config| config.servers[0].hosts[0].routes.clear());
+    link.send(OK);
+    assert_eq!(clients[0].answer().text(), "ok");
+    assert!(link.is_closed());
+    assert_eq!(clients[1].answer().status, 503, "there is no session any more");
+    clients[1].send(get("/"));
+    assert_eq!(clients[1].answer().status, 404);
 }
 
 #[test]
