@@ -6,10 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use super::mimetypes::default_mimetypes;
 
 /// Everything that one configuration database holds, the log and the statistics excepted.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
     /// The servers, in the order of their rows.
     pub servers: Vec<Server>,
@@ -19,8 +21,15 @@ pub struct Config {
     pub mimetypes: BTreeMap<String, String>,
 }
 
+impl Config {
+    /// What `m2sh init` makes: the known media types, and nothing else.
+    pub fn fresh() -> Self {
+        Self { mimetypes: default_mimetypes(), ..Self::default() }
+    }
+}
+
 /// One listening server process (the manual, section 3.4.1).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Server {
     /// Names the server among all others: letters, digits and `-`.
     pub uuid: String,
@@ -70,8 +79,30 @@ impl Default for Server {
     }
 }
 
+impl Server {
+    /// The server without its hosts.
+    pub(super) fn alone(&self) -> Self {
+        // Without `..`, as that would copy the hosts first, and so that no field is forgotten.
+        Self {
+            uuid: self.uuid.clone(),
+            access_log: self.access_log.clone(),
+            error_log: self.error_log.clone(),
+            error_log_level: self.error_log_level,
+            chroot: self.chroot.clone(),
+            pid_file: self.pid_file.clone(),
+            control_port: self.control_port.clone(),
+            default_host: self.default_host.clone(),
+            name: self.name.clone(),
+            bind_addr: self.bind_addr.clone(),
+            port: self.port,
+            use_ssl: self.use_ssl,
+            hosts: Vec::new(),
+        }
+    }
+}
+
 /// A virtual host of a server (the manual, section 3.4.2).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
     /// Whether the host answers 503 instead of serving.
     pub maintenance: bool,
@@ -89,8 +120,23 @@ pub struct Host {
     pub routes: Vec<Route>,
 }
 
+impl Host {
+    /// The host without its routes.
+    pub(super) fn alone(&self) -> Self {
+        Self {
+            maintenance: self.maintenance,
+            name: self.name.clone(),
+            matching: self.matching.clone(),
+            aliases: self.aliases.clone(),
+            hsts: self.hsts,
+            error_pages: self.error_pages.clone(),
+            routes: Vec::new(),
+        }
+    }
+}
+
 /// A path and the target of the requests that match it (the manual, section 3.4.3).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
     /// A prefix, or a prefix and a pattern that starts at the first `(`.
     pub path: String,
@@ -102,7 +148,7 @@ pub struct Route {
 }
 
 /// What a route leads to.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "target_type", rename_all = "lowercase")]
 pub enum Target {
     /// Files.
@@ -139,7 +185,7 @@ impl Target {
 }
 
 /// Serves files below a directory (the manual, section 3.4.4); table `directory`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Dir {
     /// Path under the server's `chroot`.
     pub base: String,
@@ -154,7 +200,7 @@ pub struct Dir {
 }
 
 /// An HTTP upstream, or several (the manual, section 3.4.5).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Proxy {
     /// Name or address.
     pub addr: String,
@@ -219,7 +265,7 @@ impl Proxy {
 }
 
 /// One more upstream of a proxy.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Upstream {
     /// Name or address.
     pub addr: String,
@@ -228,7 +274,7 @@ pub struct Upstream {
 }
 
 /// Which of several upstreams gets a request.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Balance {
     /// One after the other.
@@ -261,7 +307,7 @@ impl std::str::FromStr for Balance {
 }
 
 /// A pair of ZeroMQ addresses that handlers connect to (the manual, section 3.4.6).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Handler {
     /// Address that the server binds to send requests (PUSH).
     pub send_spec: String,
@@ -282,7 +328,7 @@ pub struct Handler {
 }
 
 /// Sends clients to another address.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Redirect {
     /// The address, as [`Location`](crate::redirect::Location) reads it.
     pub to: String,
@@ -297,7 +343,7 @@ impl Default for Redirect {
 }
 
 /// Which of the connected handlers get a request.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SendType {
     /// One of them, in turn: the server binds PUSH.
@@ -330,7 +376,7 @@ impl std::str::FromStr for SendType {
 }
 
 /// The form of the headers in a request message.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// A JSON object in a netstring.
