@@ -9,6 +9,7 @@ use crate::args;
 use crate::changes::{self, Counts};
 use crate::error::{Error, say};
 use crate::exit::Exit;
+use crate::operator::quoted;
 use crate::plan::Plan;
 use crate::script;
 use crate::session::Session;
@@ -46,8 +47,9 @@ fn tell(args: &args::Plan, base: &Config, plan: &Plan, session: &mut Session) ->
     } else {
         lines(&changes, &affected, plan, session).iter().try_for_each(|line| session.show.line(line))?;
         if let Some(file) = &args.out {
-            let (file, db) = (file.display(), session.db.display());
-            session.show.line(&escape(&format!("Saved as {file}: `m2sh load -db {db} -plan {file}` loads it")))?;
+            let (name, db) = (quoted(file.as_os_str()), quoted(session.db.as_os_str()));
+            let told = format!("Saved as {}: `m2sh load -db {db} -plan {name}` loads it", file.display());
+            session.show.line(&escape(&told))?;
         }
     }
     Ok(if changes.is_empty() { Exit::Success } else { Exit::Changes })
