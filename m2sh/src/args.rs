@@ -6,7 +6,7 @@
 mod dashes;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -23,7 +23,7 @@ pub const DEFAULT_DB: &str = "config.sqlite";
     version,
     about = "Configures, audits and controls mongrel2 servers",
     after_help = "Long options may be written with one dash or two: -db and --db are the same.\n\
-                  Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not running.",
+                  Exit codes: 0 done, 1 failed, 2 wrong usage (or, of plan: changes), 3 not running.",
     disable_help_subcommand = true,
     infer_long_args = false
 )]
@@ -44,6 +44,10 @@ pub struct Args {
 pub enum Command {
     /// Make a database, or empty the configuration of one; its log stays
     Init(Because),
+    /// Check a configuration script, without a database
+    Check(Script),
+    /// Tell what loading a configuration script would change
+    Plan(Plan),
     /// Load a configuration script into the database
     #[command(visible_alias = "config")]
     Load(Load),
@@ -112,12 +116,47 @@ pub struct Because {
     pub why: Option<String>,
 }
 
+/// Which script.
+#[derive(Debug, Default, clap::Args)]
+pub struct Script {
+    /// The script [default: mongrel2.conf, or config.rhai if only that exists]
+    #[arg(value_name = "SCRIPT")]
+    pub script: Option<PathBuf>,
+    /// The script, as `load` takes it
+    #[arg(long, value_name = "FILE", conflicts_with = "script")]
+    pub config: Option<PathBuf>,
+}
+
+impl Script {
+    /// The one that was named, if one was.
+    pub fn named(&self) -> Option<&Path> {
+        self.script.as_deref().or(self.config.as_deref())
+    }
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, clap::Args)]
+pub struct Plan {
+    /// Which script
+    #[command(flatten)]
+    pub script: Script,
+    /// Save the plan, so that `load -plan` does just that
+    #[arg(long, short, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
 /// Arguments of `load`.
 #[derive(Debug, clap::Args)]
 pub struct Load {
     /// The script [default: mongrel2.conf, or config.rhai if only that exists]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Load what a plan says, if the database is still the one that it was made for
+    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    pub plan: Option<PathBuf>,
+    /// Do not ask before a server, host or route is removed
+    #[arg(long)]
+    pub yes: bool,
     /// Why
     #[command(flatten)]
     pub because: Because,

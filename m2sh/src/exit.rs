@@ -6,17 +6,24 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// 0: done.
-    Success = 0,
+    Success,
     /// 1: it could not be done, and why is on stderr.
-    Failure = 1,
+    Failure,
     /// 2: the command line makes no sense.
-    Usage = 2,
+    Usage,
+    /// 2: `plan` has found that something would change.
+    Changes,
     /// 3: a server that `running`, `stop`, `reload` or `control` was asked about does not run.
-    NotRunning = 3,
+    NotRunning,
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(match exit {
+            Exit::Success => 0,
+            Exit::Failure => 1,
+            Exit::Usage | Exit::Changes => 2,
+            Exit::NotRunning => 3,
+        })
     }
 }

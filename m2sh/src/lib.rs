@@ -6,6 +6,7 @@
 //!   became of them.
 //! * [`port`]: their control ports.
 //! * [`show`]: tables, tab-separated lines, JSON.  [`target`]: what a route leads to, in words.
+//! * [`changes`]: a difference in words.  [`plan`]: one that is kept in a file.  [`question`]: to who is at the terminal.
 //! * [`asked`]: what `m2sh route` is asked about.  [`certdir`]: certificates and keys, and new ones.
 //! * [`operator`]: who is at work here, for the audit log.
 //! * [`error`] and [`exit`]: what goes wrong, told once, here.
@@ -14,13 +15,16 @@
 pub mod args;
 pub mod asked;
 pub mod certdir;
+pub mod changes;
 pub mod commands;
 pub mod error;
 pub mod exit;
 pub mod found;
 pub mod operator;
+pub mod plan;
 pub mod port;
 pub mod process;
+pub mod question;
 pub mod report;
 pub mod script;
 pub mod select;

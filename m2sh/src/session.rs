@@ -6,7 +6,7 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use mongrel2::config::history::Entry;
+use mongrel2::config::history::{Entry, Logged};
 use mongrel2::config::store::{Change, StoreError};
 use mongrel2::config::{self, Checked, Config, Database, Problem, Server, Severity};
 
@@ -14,7 +14,7 @@ use crate::args::Which;
 use crate::error::{Error, say};
 use crate::operator::Operator;
 use crate::select;
-use crate::show::Show;
+use crate::show::{Show, escape};
 
 /// One command's surroundings.
 #[derive(Debug)]
@@ -44,13 +44,23 @@ impl Session {
         self.database()?.load().map_err(|error| self.cannot("use the database", error))
     }
 
+    /// Reads the configuration that a change would find: a fresh one where there is no database.
+    ///
+    /// # Errors
+    /// What is wrong with the database.
+    pub fn base(&self) -> Result<Config, Error> {
+        if self.db.exists() { self.config() } else { Ok(Config::fresh()) }
+    }
+
     /// Reads the configuration, and checks that servers can run with it.
     ///
     /// # Errors
     /// What is wrong with the database, or everything that is wrong with the configuration.
     pub fn checked(&self) -> Result<Checked, Error> {
         let config = self.config()?;
-        config::check(config.clone()).map(|(checked, _)| checked).map_err(|problems| self.faulty(&config, &problems))
+        config::check(config.clone())
+            .map(|(checked, _)| checked)
+            .map_err(|problems| self.faulty(&self.db, &config, &problems))
     }
 
     /// The servers that a command is about, without their hosts.
@@ -127,9 +137,21 @@ impl Session {
             StoreError::Row { .. } | StoreError::Locked | StoreError::ReadOnly | StoreError::Sqlite(_) => {
                 format!("`{}`: {error}", self.db.display())
             }
+            StoreError::Moved => self.moved(),
             _ => error.to_string(),
         };
         self.hint(&error).into_iter().fold(Error::cannot(doing, cause), Error::hint)
+    }
+
+    /// That the configuration is another one now, and whose work that is, if the log knows.
+    fn moved(&self) -> String {
+        let log = Database::open_to_read(&self.db).and_then(|database| database.log()).unwrap_or_default();
+        let last = log.iter().rfind(|entry| matches!(entry.what.as_str(), "load" | "init"));
+        let whose = last.map_or_else(String::new, |entry| {
+            let Logged { who, location, happened_at, what, .. } = entry;
+            escape(&format!("; the last {what} was by {who}@{location} at {happened_at}"))
+        });
+        format!("the configuration in `{}` has been changed meanwhile{whose}", self.db.display())
     }
 
     fn hint(&self, error: &StoreError) -> Option<String> {
@@ -143,6 +165,7 @@ impl Session {
             StoreError::Row { .. } => {
                 format!("look at the row with `m2sh dump -db {db}`, and load a sound one with `m2sh load -db {db}`")
             }
+            StoreError::Moved => format!("see with `m2sh plan -db {db}` what would change now"),
             StoreError::Locked => "try again when it is done".to_owned(),
             StoreError::ReadOnly => format!("see who may write it with `ls -l {db}`"),
             StoreError::Sqlite(_) if self.lacks_folder() => {
@@ -156,8 +179,8 @@ impl Session {
         !folder(&self.db).is_dir()
     }
 
-    /// Everything that is wrong with a configuration, as an error.
-    pub fn faulty(&self, config: &Config, problems: &[Problem]) -> Error {
+    /// All that is wrong with the configuration of a file.
+    pub fn faulty(&self, file: &Path, config: &Config, problems: &[Problem]) -> Error {
         let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
         let lines: Vec<String> = errors.map(|problem| problem.describe(config)).collect();
         let db = self.db.display();
@@ -165,7 +188,7 @@ impl Session {
             [line] => line.clone(),
             _ => format!("it has {} faults\n  {}", lines.len(), lines.join("\n  ")),
         };
-        Error::cannot(format!("use the configuration in `{db}`"), cause)
+        Error::cannot(format!("use the configuration in `{}`", file.display()), cause)
             .hint(format!("mend the script and load it with `m2sh load -db {db}`"))
     }
 }

@@ -17,6 +17,7 @@ const MAX_WORD: usize = 80;
 /// The output of one command.
 pub struct Show {
     form: Form,
+    colours: bool,
     out: Box<dyn Write>,
 }
 
@@ -35,6 +36,17 @@ pub enum Form {
     Lines,
     /// A program that reads JSON.
     Json,
+}
+
+/// What a mark looks like on a terminal: the codes of ECMA-48, section 8.3.117.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colour {
+    /// For what goes.
+    Red = 31,
+    /// For what comes.
+    Green = 32,
+    /// For what changes.
+    Yellow = 33,
 }
 
 /// A value in a table, for people and for programs.
@@ -100,12 +112,18 @@ impl Show {
             false if out.is_terminal() => Form::Terminal,
             false => Form::Lines,
         };
-        Self::new(form, io::BufWriter::new(out))
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self { colours: form == Form::Terminal && !refused, ..Self::new(form, io::BufWriter::new(out)) }
     }
 
-    /// Output to anywhere.
+    /// Output to anywhere, without colours.
     pub fn new(form: Form, out: impl Write + 'static) -> Self {
-        Self { form, out: Box::new(out) }
+        Self { form, colours: false, out: Box::new(out) }
+    }
+
+    /// A text in a colour, where that can be seen and nobody has set `NO_COLOR`.
+    pub fn painted(&self, text: &str, colour: Colour) -> String {
+        if self.colours { format!("\u{1b}[{}m{text}\u{1b}[0m", colour as u8) } else { text.to_owned() }
     }
 
     /// Who is going to read it.

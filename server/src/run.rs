@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use mongrel2::config::effect::fixed;
 use mongrel2::config::{Checked, Server};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -251,18 +252,7 @@ impl Running {
 
     /// Says what a reload can't change.
     fn warn_of_restart(&self, checked: &Checked, server: &Server) {
-        let old = self.server();
-        let (settings, old_settings) = (checked.settings(), self.checked.settings());
-        let fixed = [
-            ("chroot", server.chroot != old.chroot),
-            ("pid_file", server.pid_file != old.pid_file),
-            ("server.daemonize", settings.daemonize != old_settings.daemonize),
-            ("server.workers", settings.workers != old_settings.workers),
-            ("zeromq.threads", settings.zeromq_threads != old_settings.zeromq_threads),
-            ("limits.handler_queue", settings.handler_queue != old_settings.handler_queue),
-            ("disable.access_logging", settings.no_access_log != old_settings.no_access_log),
-        ];
-        for (name, _) in fixed.into_iter().filter(|(_, changed)| *changed) {
+        for name in fixed((self.checked.config(), self.server()), (checked.config(), server)) {
             tracing::warn!("the new value of `{name}` takes effect when the server is restarted");
         }
     }

@@ -1,26 +1,35 @@
-//! `m2sh load`: from a script to the database, all of it or nothing.
+//! `m2sh load`: from a script, or from a plan, to the database, all of it or nothing.
 //!
-//! The script is run and checked before the database is so much as opened.
+//! The script is run and checked before the database is so much as opened.  What changes is told; somebody at a
+//! terminal is asked before a server, host or route goes.
 
 use std::path::{Path, PathBuf};
 
-use mongrel2::config::Config;
+use mongrel2::config::difference::{Change, Kind, Noun, difference};
+use mongrel2::config::store::StoreError;
+use mongrel2::config::{self, Config};
 use serde_json::json;
 
 use crate::args::Load;
+use crate::changes::{self, counted};
 use crate::error::{Error, say};
 use crate::exit::Exit;
 use crate::operator::hostname;
+use crate::plan::Plan;
+use crate::question;
 use crate::script::{self, Facts, Troubles};
 use crate::session::Session;
 use crate::show::{Form, escape};
 
 pub(super) fn run(args: &Load, session: &mut Session) -> Result<Exit, Error> {
-    let path = script_path(args.config.as_deref(), session)?;
-    match store(&path, &facts(), args.because.why.as_deref(), session)? {
-        None => Ok(Exit::Failure),
-        Some(config) => told(&config, &path, session),
-    }
+    let source = match &args.plan {
+        Some(file) => Some(of_plan(file, session)?),
+        None => of_script(&wanted_script(args, session)?, &facts(), session)?,
+    };
+    let Some(mut source) = source else { return Ok(Exit::Failure) };
+    let is_told = !args.yes && ask(&mut source, session)?;
+    let changes = put(&source, args.because.why.as_deref(), session)?;
+    told(&source, changes.as_deref().ok(), is_told, session)
 }
 
 /// Runs a script and saves what it says; `None` if it is faulty, which has been told then.
@@ -30,6 +39,29 @@ pub(super) fn store(
     why: Option<&str>,
     session: &mut Session,
 ) -> Result<Option<Config>, Error> {
+    let Some(source) = of_script(path, facts, session)? else { return Ok(None) };
+    put(&source, why, session)?.ok();
+    Ok(Some(source.config))
+}
+
+/// What is to be loaded.
+struct Source {
+    /// The script.
+    script: String,
+    /// The file that was named: the script, or a plan.
+    file: PathBuf,
+    config: Config,
+    /// The hash of the only configuration that may be replaced; none if it may be any.
+    base: Option<String>,
+}
+
+impl Source {
+    fn doing(&self) -> String {
+        format!("load `{}`", self.file.display())
+    }
+}
+
+fn of_script(path: &Path, facts: &Facts, session: &mut Session) -> Result<Option<Source>, Error> {
     let outcome = match script::run(path, facts) {
         Ok(outcome) => outcome,
         Err(troubles) => return refuse(&troubles, session).map(|()| None),
@@ -37,10 +69,60 @@ pub(super) fn store(
     if !outcome.notes.is_empty() {
         say(&outcome.notes.to_string());
     }
-    let config = outcome.checked.into_config();
+    let script = path.display().to_string();
+    Ok(Some(Source { script, file: path.to_owned(), config: outcome.checked.into_config(), base: None }))
+}
+
+/// The configuration of a plan, checked again: anybody may have been at the file.
+fn of_plan(file: &Path, session: &Session) -> Result<Source, Error> {
+    let Plan { script, base, config, .. } = Plan::read(file)?;
+    match config::check(config.clone()) {
+        Ok(_) => Ok(Source { script, file: file.to_owned(), config, base: Some(base) }),
+        Err(problems) => Err(session.faulty(file, &config, &problems)),
+    }
+}
+
+/// Asks whoever is at the terminal before something goes that answers requests; gives whether the changes have been
+/// told for that.  Once asked, only what was asked about is done.
+fn ask(source: &mut Source, session: &mut Session) -> Result<bool, Error> {
+    if !question::is_possible() {
+        return Ok(false);
+    }
+    // A database that can't be read is told about when it is replaced; a plan for another base is refused there.
+    let Ok(base) = session.base() else { return Ok(false) };
+    let digest = base.digest();
+    let changes = difference(&base, &source.config);
+    if !changes.iter().any(removes) || source.base.as_ref().is_some_and(|expected| *expected != digest) {
+        return Ok(false);
+    }
+    tell(&changes, session)?;
+    session.show.flush()?;
+    let agrees = question::agrees("Remove these?").map_err(|error| Error::cannot(source.doing(), error))?;
+    if !agrees {
+        let hint = "`-yes` loads without asking";
+        return Err(Error::cannot(source.doing(), "nobody has said yes, and nothing is changed").hint(hint));
+    }
+    source.base = Some(digest);
+    Ok(true)
+}
+
+fn removes(change: &Change) -> bool {
+    change.kind == Kind::Removed && matches!(change.path.noun(), Noun::Server | Noun::Host | Noun::Route)
+}
+
+/// Replaces the configuration, and gives what that has changed; what there was may be unreadable, which is told.
+fn put(source: &Source, why: Option<&str>, session: &Session) -> Result<Result<Vec<Change>, StoreError>, Error> {
     let entry = session.operator.entry("load", why);
-    session.create(&format!("load `{}`", path.display()), &entry, |change| change.save(&config))?;
-    Ok(Some(config))
+    let changes = session.create(&source.doing(), &entry, |change| {
+        let base = change.config();
+        let is_expected = |expected: &String| base.as_ref().is_ok_and(|base| base.digest() == *expected);
+        if !source.base.as_ref().is_none_or(is_expected) {
+            return Err(StoreError::Moved);
+        }
+        change.save(&source.config)?;
+        Ok(base.map(|base| difference(&base, &source.config)))
+    })?;
+    Ok(changes.inspect_err(|error| say(&format!("m2sh: warning: cannot tell what has changed: {error}"))))
 }
 
 /// What a script may know: the environment of m2sh, as far as it is text, and the machine's name.
@@ -50,8 +132,13 @@ pub(super) fn facts() -> Facts {
     Facts { variables: variables.collect(), hostname: hostname() }
 }
 
-/// The script to load: what was named, else `mongrel2.conf`, else `config.rhai`.
-fn script_path(named: Option<&Path>, session: &Session) -> Result<PathBuf, Error> {
+fn wanted_script(args: &Load, session: &Session) -> Result<PathBuf, Error> {
+    let hint = format!("m2sh load -db {} -config FILE", session.db.display());
+    script_path(args.config.as_deref(), "load", &hint)
+}
+
+/// The script: what was named, else `mongrel2.conf`, else `config.rhai`.
+pub(super) fn script_path(named: Option<&Path>, verb: &str, next: &str) -> Result<PathBuf, Error> {
     let defaults = ["mongrel2.conf", "config.rhai"].map(PathBuf::from);
     let path = match named {
         Some(path) => path.to_owned(),
@@ -60,12 +147,12 @@ fn script_path(named: Option<&Path>, session: &Session) -> Result<PathBuf, Error
     if path.exists() {
         return Ok(path);
     }
-    let db = session.db.display();
-    Err(Error::cannot(format!("load `{}`", path.display()), "there is no such file")
-        .hint(format!("name the script: `m2sh load -db {db} -config FILE`")))
+    let error = Error::cannot(format!("{verb} `{}`", path.display()), "there is no such file");
+    Err(error.hint(format!("name the script: `{next}`")))
 }
 
-fn refuse(troubles: &Troubles, session: &mut Session) -> Result<(), Error> {
+/// Tells what is wrong with a script.
+pub(super) fn refuse(troubles: &Troubles, session: &mut Session) -> Result<(), Error> {
     match session.show.form() {
         Form::Json => session.show.json(troubles)?,
         Form::Lines | Form::Terminal => say(&troubles.to_string()),
@@ -73,23 +160,43 @@ fn refuse(troubles: &Troubles, session: &mut Session) -> Result<(), Error> {
     Ok(())
 }
 
-fn told(config: &Config, path: &Path, session: &mut Session) -> Result<Exit, Error> {
-    let (path, db) = (path.display().to_string(), session.db.display().to_string());
-    let [servers, hosts, routes] = counts(config);
-    let (servers_text, hosts_text, routes_text) =
-        (counted(servers, "server"), counted(hosts, "host"), counted(routes, "route"));
-    session.show.either(
-        &escape(&format!("Loaded {servers_text}, {hosts_text}, {routes_text} from {path} into {db}")),
-        &json!({"config": path, "db": db, "servers": servers, "hosts": hosts, "routes": routes}),
-    )?;
+/// Tells changes in their short form; where programs read, to whoever is asked.
+fn tell(changes: &[Change], session: &mut Session) -> Result<(), Error> {
+    let lines = changes::short(changes, &session.show);
+    match session.show.form() {
+        Form::Json => say(&lines.join("\n")),
+        Form::Lines | Form::Terminal => lines.iter().try_for_each(|line| session.show.line(line))?,
+    }
+    Ok(())
+}
+
+fn told(source: &Source, changes: Option<&[Change]>, is_told: bool, session: &mut Session) -> Result<Exit, Error> {
+    let (file, db) = (source.file.display(), session.db.display().to_string());
+    let [servers, hosts, routes] = counts(&source.config);
+    if session.show.form() == Form::Json {
+        session.show.json(&json!({
+            "config": source.script, "db": db, "servers": servers, "hosts": hosts, "routes": routes,
+            "changes": changes,
+        }))?;
+        return Ok(Exit::Success);
+    }
+    match changes {
+        Some([]) => session.show.line("Nothing changed")?,
+        Some(changes) if !is_told => tell(changes, session)?,
+        _ => (),
+    }
+    session.show.line(&escape(&format!("Loaded {} from {file} into {db}", counts_text(&source.config))))?;
     Ok(Exit::Success)
 }
 
-fn counts(config: &Config) -> [usize; 3] {
+/// How many servers, hosts and routes there are.
+pub(super) fn counts(config: &Config) -> [usize; 3] {
     let hosts = || config.servers.iter().flat_map(|server| &server.hosts);
     [config.servers.len(), hosts().count(), hosts().map(|host| host.routes.len()).sum()]
 }
 
-fn counted(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+/// The same in words: `1 server, 1 host, 2 routes`.
+pub(super) fn counts_text(config: &Config) -> String {
+    let [servers, hosts, routes] = counts(config);
+    [counted(servers, "server"), counted(hosts, "host"), counted(routes, "route")].join(", ")
 }

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod cert;
+mod check;
 mod commit;
 mod control;
 mod crew;
@@ -12,6 +13,7 @@ mod hosts;
 mod init;
 mod load;
 mod log;
+mod plan;
 mod reload;
 mod rollback;
 mod route;
@@ -35,6 +37,8 @@ use crate::session::Session;
 pub fn run(command: Command, session: &mut Session) -> Result<Exit, Error> {
     match command {
         Command::Init(because) => init::run(&because, session),
+        Command::Check(args) => check::run(&args, session),
+        Command::Plan(args) => plan::run(&args, session),
         Command::Load(args) => load::run(&args, session),
         Command::Dump => dump::run(session),
         Command::Servers => servers::run(session),

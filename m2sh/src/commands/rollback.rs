@@ -19,7 +19,8 @@ pub(super) fn run(args: &Rollback, session: &mut Session) -> Result<Exit, Error>
         Error::cannot(&doing, "there is no such generation, or nothing was kept of it")
             .hint(format!("`m2sh generations -db {db}` lists them"))
     })?;
-    let (checked, _) = check::check(config.clone()).map_err(|problems| session.faulty(&config, &problems))?;
+    let (checked, _) =
+        check::check(config.clone()).map_err(|problems| session.faulty(&session.db, &config, &problems))?;
     let entry = session.operator.entry("rollback", args.because.why.as_deref());
     session.change(&doing, &entry, |change| change.save(checked.config()))?;
     let now = session.database()?.snapshot().map_err(|error| session.cannot(&doing, error))?.generation;

@@ -1,7 +1,10 @@
 //! The configuration: from plain values to checked ones, and to SQLite and back.
 
+mod canonical;
 pub mod check;
 pub mod ciphers;
+pub mod difference;
+pub mod effect;
 pub mod history;
 mod mimetypes;
 pub mod paths;

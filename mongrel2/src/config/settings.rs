@@ -16,6 +16,37 @@ pub struct Known {
     pub name: &'static str,
     /// What it may be, and what happens with it.
     pub kind: Kind,
+    /// Whether a running server takes another value only when it is restarted.
+    pub restart: bool,
+}
+
+/// What a server makes of a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InForce<'a> {
+    /// A number.
+    Number(u64),
+    /// A word or another text.
+    Text(&'a str),
+    /// Nothing.
+    Nothing,
+}
+
+impl Known {
+    /// The value in force: what is given if that is valid, else the default.
+    pub fn in_force<'a>(&self, given: &'a BTreeMap<String, String>) -> InForce<'a> {
+        let given = given.get(self.name).map(String::as_str);
+        match self.kind {
+            Kind::Number { default, min, max } => {
+                let value = given.and_then(parse_number).filter(|value| (min..=max).contains(value));
+                InForce::Number(value.unwrap_or(default))
+            }
+            Kind::Word(words) => InForce::Text(given.filter(|word| words.contains(word)).unwrap_or(words[0])),
+            Kind::Text { default, form } => {
+                InForce::Text(given.filter(|text| form.fault(text).is_none()).unwrap_or(default))
+            }
+            Kind::NoEffect(_) => InForce::Nothing,
+        }
+    }
 }
 
 /// What becomes of a setting's value.
@@ -110,19 +141,23 @@ const SUPERPOLL: &str = "the kernel's epoll needs no tuning";
 const PROXIES: &str = "an upstream is waited for as the timeouts of its Proxy say";
 
 const fn number(name: &'static str, default: u64, min: u64, max: u64) -> Known {
-    Known { name, kind: Kind::Number { default, min, max } }
+    Known { name, kind: Kind::Number { default, min, max }, restart: false }
 }
 
 const fn word(name: &'static str, words: &'static [&'static str]) -> Known {
-    Known { name, kind: Kind::Word(words) }
+    Known { name, kind: Kind::Word(words), restart: false }
 }
 
 const fn text(name: &'static str, default: &'static str, form: Form) -> Known {
-    Known { name, kind: Kind::Text { default, form } }
+    Known { name, kind: Kind::Text { default, form }, restart: false }
 }
 
 const fn no_effect(name: &'static str, why: &'static str) -> Known {
-    Known { name, kind: Kind::NoEffect(why) }
+    Known { name, kind: Kind::NoEffect(why), restart: false }
+}
+
+const fn at_restart(known: Known) -> Known {
+    Known { restart: true, ..known }
 }
 
 /// All settings, sorted by name.
@@ -130,7 +165,7 @@ pub const KNOWN: &[Known] = &[
     word("access_log.format", &["tnetstring", "common", "combined", "json"]),
     text("certdir", "", Form::Path),
     text("control_port", "ipc://run/control", Form::Spec),
-    number("disable.access_logging", 0, 0, 1),
+    at_restart(number("disable.access_logging", 0, 0, 1)),
     number("download.flow_control", 0, 0, 1),
     number("handler.wait", 10, 0, 3600),
     number("limits.buffer_size", 16 * 1024, 1024, 1024 * 1024),
@@ -143,7 +178,7 @@ pub const KNOWN: &[Known] = &[
     no_effect("limits.dir_send_buffer", "the kernel sends files"),
     no_effect("limits.fdtask_stack", COROUTINES),
     number("limits.file_cache", 16 * 1024 * 1024, 0, 1 << 30),
-    number("limits.handler_queue", 1000, 1, 1_000_000),
+    at_restart(number("limits.handler_queue", 1000, 1, 1_000_000)),
     no_effect("limits.handler_stack", COROUTINES),
     number("limits.handler_targets", 128, 1, 65_536),
     number("limits.header_count", 128, 8, 1280),
@@ -165,9 +200,9 @@ pub const KNOWN: &[Known] = &[
     number("no_clobber_xff", 0, 0, 1),
     number("request.relaxed", 0, 0, 1),
     text("resolver.nameservers", "", Form::Addresses),
-    number("server.daemonize", 1, 0, 1),
+    at_restart(number("server.daemonize", 1, 0, 1)),
     number("server.drain_timeout", 10, 0, 3600),
-    number("server.workers", 0, 0, 1024),
+    at_restart(number("server.workers", 0, 0, 1024)),
     text("ssl.ca_chain", "", Form::Path),
     number("ssl.verify_optional", 0, 0, 1),
     number("ssl.verify_required", 0, 0, 1),
@@ -177,7 +212,7 @@ pub const KNOWN: &[Known] = &[
     number("upload.stream", 0, 0, 1),
     text("upload.temp_store", "", Form::Template),
     text("upload.temp_store_mode", "0600", Form::Mode),
-    number("zeromq.threads", 1, 1, 64),
+    at_restart(number("zeromq.threads", 1, 1, 64)),
 ];
 
 /// The setting of that name.
@@ -314,25 +349,19 @@ pub struct Settings {
 impl Settings {
     /// Takes the values that are given and valid, and defaults for the others.
     pub fn new(given: &BTreeMap<String, String>) -> Self {
-        let number = |name: &str| {
-            let Some(Known { kind: Kind::Number { default, min, max }, .. }) = known(name) else {
-                unreachable!("`{name}` is a number in KNOWN");
-            };
-            let value = given.get(name).and_then(|text| parse_number(text));
-            value.filter(|value| (min..=max).contains(&value)).unwrap_or(*default)
+        let in_force = |name: &str| known(name).map(|known| known.in_force(given));
+        let number = |name: &str| match in_force(name) {
+            Some(InForce::Number(number)) => number,
+            _ => unreachable!("`{name}` is a number in KNOWN"),
         };
-        let text = |name: &str| {
-            let Some(Known { kind: Kind::Text { default, form }, .. }) = known(name) else {
-                unreachable!("`{name}` is a text in KNOWN");
-            };
-            let value = given.get(name).map(String::as_str);
-            value.filter(|value| form.fault(value).is_none()).unwrap_or(default)
+        let text = |name: &str| match in_force(name) {
+            Some(InForce::Text(text)) => text,
+            _ => unreachable!("`{name}` is a text in KNOWN"),
         };
         let path = |name: &str| Some(text(name)).filter(|path| !path.is_empty()).map(str::to_owned);
-        let given_word = |name: &str| given.get(name).map_or("", String::as_str);
         let size = |name: &str| usize::try_from(number(name)).expect("KNOWN bounds it");
         Self {
-            access_log_format: AccessLogFormat::new(given_word("access_log.format")),
+            access_log_format: AccessLogFormat::new(text("access_log.format")),
             certdir: path("certdir"),
             control_port: text("control_port").to_owned(),
             no_access_log: number("disable.access_logging") == 1,

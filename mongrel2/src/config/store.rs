@@ -70,6 +70,9 @@ pub enum StoreError {
         /// What is wrong.
         message: String,
     },
+    /// The configuration is not the one any more that a change was meant for.
+    #[error("the configuration has been changed meanwhile")]
+    Moved,
     /// Another program has held the database locked for too long.
     #[error("another program keeps the database locked")]
     Locked,

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::mimetypes::default_mimetypes;
+
 /// Everything that one configuration database holds, the log and the statistics excepted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -18,6 +20,13 @@ pub struct Config {
     pub settings: BTreeMap<String, String>,
     /// Media types by file extension; the extension starts with its dot.
     pub mimetypes: BTreeMap<String, String>,
+}
+
+impl Config {
+    /// What `m2sh init` makes: the known media types, and nothing else.
+    pub fn fresh() -> Self {
+        Self { mimetypes: default_mimetypes(), ..Self::default() }
+    }
 }
 
 /// One listening server process (the manual, section 3.4.1).
@@ -72,6 +81,28 @@ impl Default for Server {
     }
 }
 
+impl Server {
+    /// The server without its hosts.
+    pub(super) fn alone(&self) -> Self {
+        // Without `..`, as that would copy the hosts first, and so that no field is forgotten.
+        Self {
+            uuid: self.uuid.clone(),
+            access_log: self.access_log.clone(),
+            error_log: self.error_log.clone(),
+            error_log_level: self.error_log_level,
+            chroot: self.chroot.clone(),
+            pid_file: self.pid_file.clone(),
+            control_port: self.control_port.clone(),
+            default_host: self.default_host.clone(),
+            name: self.name.clone(),
+            bind_addr: self.bind_addr.clone(),
+            port: self.port,
+            use_ssl: self.use_ssl,
+            hosts: Vec::new(),
+        }
+    }
+}
+
 /// A virtual host of a server (the manual, section 3.4.2).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -90,6 +121,21 @@ pub struct Host {
     pub error_pages: BTreeMap<i64, String>,
     /// The routes, in the order of their rows.
     pub routes: Vec<Route>,
+}
+
+impl Host {
+    /// The host without its routes.
+    pub(super) fn alone(&self) -> Self {
+        Self {
+            maintenance: self.maintenance,
+            name: self.name.clone(),
+            matching: self.matching.clone(),
+            aliases: self.aliases.clone(),
+            hsts: self.hsts,
+            error_pages: self.error_pages.clone(),
+            routes: Vec::new(),
+        }
+    }
 }
 
 /// A path and the target of the requests that match it (the manual, section 3.4.3).

@@ -32,6 +32,11 @@ impl Bench {
         database.change(&entry, |change| change.save(config)).unwrap();
     }
 
+    /// Puts a script there that says this.
+    pub(super) fn script(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

@@ -52,7 +52,7 @@ fn the_simple_config_of_the_manual() {
     bench.m2sh("init -db config.sqlite").prints();
     assert_eq!(
         bench.m2sh("load -db config.sqlite -config sample.rhai").prints(),
-        "Loaded 1 server, 1 host, 1 route from sample.rhai into config.sqlite\n"
+        "+ server test (1 host, 1 route)\nLoaded 1 server, 1 host, 1 route from sample.rhai into config.sqlite\n"
     );
     assert!(bench.m2sh("servers -db config.sqlite").prints().starts_with("test\tlocalhost\tf400bf85-"));
     assert!(bench.m2sh("hosts -db config.sqlite -host localhost").prints().ends_with("\t/tests/\t\t\n"));

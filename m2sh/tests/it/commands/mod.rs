@@ -1,5 +1,6 @@
 //! Every command of m2sh, as an operator or a script would call it.
 
+mod asking;
 mod audit;
 mod bench;
 mod certs;
@@ -7,6 +8,7 @@ mod controlling;
 mod faults;
 mod listing;
 mod loading;
+mod planning;
 mod processes;
 mod reloading;
 mod routing;

@@ -46,6 +46,16 @@ fn every_setting_is_there() {
 }
 
 #[test]
+fn what_needs_a_restart_is_there() {
+    let manual = manual();
+    let section = section(&manual, "### Reload");
+    let restart = KNOWN.iter().filter(|known| known.restart).map(|known| known.name);
+    for name in restart.chain(["chroot", "pid_file"]) {
+        assert!(section.contains(&format!("`{name}`")), "{name}");
+    }
+}
+
+#[test]
 fn every_command_is_there() {
     let manual = manual();
     let commands = args::commands();

@@ -11,9 +11,9 @@ use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use rusqlite::{OptionalExtension as _, Transaction};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::{Database, Loader, StoreError};
+use crate::config::canonical;
 use crate::config::history::Logged;
 use crate::config::tree::Config;
 
@@ -40,8 +40,8 @@ pub(super) struct Kept {
 
 impl Kept {
     pub(super) fn new(config: &Config) -> Self {
-        let json = serde_json::to_vec(config).expect("texts, numbers and maps by text fit into JSON");
-        let digest = digest(&json);
+        let json = config.canonical().into_bytes();
+        let digest = canonical::digest(&json);
         Self { json, digest }
     }
 
@@ -114,11 +114,11 @@ impl Database {
 
 /// Whether what was kept is what its digest says.
 pub(in crate::config) fn is_sound(digest: &str, config: &[u8]) -> bool {
-    inflate(config).is_some_and(|json| self::digest(&json) == digest)
+    inflate(config).is_some_and(|json| canonical::digest(&json) == digest)
 }
 
 fn unpack(digest: &str, config: &[u8]) -> Option<Config> {
-    let json = inflate(config).filter(|json| self::digest(json) == digest)?;
+    let json = inflate(config).filter(|json| canonical::digest(json) == digest)?;
     serde_json::from_slice(&json).ok()
 }
 
@@ -130,8 +130,4 @@ fn inflate(config: &[u8]) -> Option<Vec<u8>> {
 
 fn damaged(id: i64) -> StoreError {
     StoreError::Row { table: "generation", id, message: "its configuration is not what was kept".into() }
-}
-
-fn digest(json: &[u8]) -> String {
-    Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use rusqlite::{Transaction, params};
 
 use super::generations::Kept;
+use super::load::Loader;
 use super::schema::Schema;
 use super::{StoreError, VERSION};
-use crate::config::mimetypes::default_mimetypes;
 use crate::config::tree::{Config, Host, Proxy, Route, Server, Target};
 
 /// A change in progress.
@@ -25,7 +25,18 @@ impl Change<'_> {
     /// # Errors
     /// What SQLite says.
     pub fn init(&self) -> Result<(), StoreError> {
-        self.save(&Config { mimetypes: default_mimetypes(), ..Config::default() })
+        self.save(&Config::fresh())
+    }
+
+    /// The configuration as this change finds it, or leaves it; a database without tables has a fresh one.
+    ///
+    /// # Errors
+    /// A row that has a value that doesn't belong there, or refers to nothing.
+    pub fn config(&self) -> Result<Config, StoreError> {
+        if !self.transaction.table_exists(None, "server")? {
+            return Ok(Config::fresh());
+        }
+        Ok(Loader { connection: self.transaction }.config()?.0)
     }
 
     /// Replaces the configuration, unless it is the same already; makes the tables and columns that are missing.  The log
