@@ -428,6 +428,8 @@ impl Client {
                 true
             }
             Err(error) if error.kind() == ErrorKind::ConnectionReset => false,
+            // TLS says what it has to say before it reads.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => false,
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
                 self.cut_short = true;
                 false
