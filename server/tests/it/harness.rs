@@ -427,7 +427,9 @@ impl Client {
                 self.bytes.extend_from_slice(&piece[..size]);
                 true
             }
-            Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => false,
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => false,
+            // TLS says what it has to say before it reads.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => false,
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
                 self.cut_short = true;
                 false

@@ -10,6 +10,7 @@ mod pinned;
 mod programs;
 mod secure;
 mod several;
+mod smuggling;
 mod tunnel;
 
 use std::net::{SocketAddr, TcpListener};

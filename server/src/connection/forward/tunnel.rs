@@ -52,7 +52,8 @@ pub(super) async fn run(stream: &mut Stream, link: &Link, said: (Vec<u8>, Vec<u8
         let mut budget = TURN;
         let ups = poll_up(context, stream, link, &mut up, &mut budget);
         let downs = poll_down(context, stream, link, &mut down, (&mut budget, &mut count));
-        // Once the upstream has closed there is nobody to talk to; a client that has closed may still be told something.
+        // Once the upstream has closed there is nobody to talk to; a client that has closed may still be told
+        // something.
         if downs.is_ready() || ups.is_err() {
             return Poll::Ready(());
         }
