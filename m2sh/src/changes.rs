@@ -37,18 +37,45 @@ pub fn whole(changes: &[Change], show: &Show) -> Vec<String> {
     changes.iter().flat_map(|change| [head(change, show)].into_iter().chain(fields(change))).collect()
 }
 
-/// A line for each object that isn't part of one that comes or goes as a whole; not too many lines.
+/// A line for each object that isn't part of one that comes or goes as a whole; not too many lines, and what goes
+/// rather than the rest.
 pub fn short(changes: &[Change], show: &Show) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut index = 0;
-    while let Some(change) = changes.get(index) {
-        let parts = parts(&changes[index..]);
-        lines.push((change, &changes[index + 1..index + 1 + parts]));
-        index += 1 + parts;
+    let mut groups: Vec<&[Change]> = Vec::new();
+    let mut rest = changes;
+    while !rest.is_empty() {
+        let (group, others) = rest.split_at(1 + parts(rest));
+        groups.push(group);
+        rest = others;
     }
-    let more = lines.len().saturating_sub(MOST);
-    let told = lines.into_iter().take(MOST).map(|(change, parts)| brief(change, parts, show));
-    told.chain((more > 0).then(|| format!("… and {more} more"))).collect()
+    let (told, left) = most(groups);
+    let lines = told.iter().map(|group| brief(&group[0], &group[1..], show));
+    let more = match (left.len(), goings(&left)) {
+        (0, _) => None,
+        (more, 0) => Some(format!("… and {more} more")),
+        (more, goings) => {
+            Some(format!("… and {more} more, of which {goings} {}", if goings == 1 { "goes" } else { "go" }))
+        }
+    };
+    lines.chain(more).collect()
+}
+
+/// What is told and what is left out, each in its order.
+fn most(groups: Vec<&[Change]>) -> (Vec<&[Change]>, Vec<&[Change]>) {
+    let (mut going, mut others) = (MOST, MOST.saturating_sub(goings(&groups)));
+    groups.into_iter().partition(|group| {
+        let room = if goes(group) { &mut going } else { &mut others };
+        let is_told = *room > 0;
+        *room = room.saturating_sub(1);
+        is_told
+    })
+}
+
+fn goings(groups: &[&[Change]]) -> usize {
+    groups.iter().filter(|group| goes(group)).count()
+}
+
+fn goes(group: &[Change]) -> bool {
+    group[0].kind == Kind::Removed
 }
 
 /// How many of the changes behind the first are part of it as it comes or goes.
@@ -225,6 +252,20 @@ mod tests {
         let changes = difference(&Config::default(), &Config { settings, ..Config::default() });
         let lines = short(&changes, &Show::new(Form::Lines, Vec::new()));
         assert_eq!((lines.len(), &lines[19][..], &lines[20][..]), (21, r#"+ setting s29: """#, "… and 5 more"));
+    }
+
+    #[test]
+    fn what_goes_is_told_rather_than_the_rest() {
+        let settings = |range: std::ops::Range<u8>| Config {
+            settings: range.map(|number| (format!("s{number}"), String::new())).collect(),
+            ..Config::default()
+        };
+        let lines = |old, new| short(&difference(&settings(old), &settings(new)), &Show::new(Form::Lines, Vec::new()));
+        let few = lines(40..42, 10..35);
+        assert_eq!(few.len(), 21);
+        assert_eq!(few[17..], [r#"+ setting s27: """#, "- setting s40", "- setting s41", "… and 7 more"]);
+        let many = lines(10..35, 40..42);
+        assert_eq!((&many[19][..], &many[20][..]), ("- setting s29", "… and 7 more, of which 5 go"));
     }
 
     #[test]

@@ -93,6 +93,23 @@ fn a_plan_is_asked_about_too() {
     assert!(!stderr.contains("Remove these?"), "{stderr}");
 }
 
+#[test]
+fn only_what_was_asked_about_is_done() {
+    let bench = removing();
+    let (mut person, program) = terminal();
+    let mut m2sh = bench.m2sh("load");
+    let mut child = m2sh.command.stdin(program).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stderr = child.stderr.take().unwrap();
+    stderr.read_exact(&mut [0; "Remove these? [y/N] ".len()]).unwrap();
+    bench.m2sh("init").prints();
+    person.write_all(b"y\n").unwrap();
+    let mut rest = String::new();
+    stderr.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert!(rest.contains("has been changed meanwhile; the last init was by "), "{rest}");
+    assert_eq!(bench.m2sh("servers").prints(), "");
+}
+
 /// What m2sh writes to a terminal.
 fn seen(command: &mut Command) -> String {
     let (mut person, program) = terminal();
