@@ -65,7 +65,7 @@ fn script_path(named: Option<&Path>, session: &Session) -> Result<PathBuf, Error
         .hint(format!("name the script: `m2sh load -db {db} -config FILE`")))
 }
 
-fn refuse(troubles: &Troubles, session: &mut Session) -> Result<(), Error> {
+pub(super) fn refuse(troubles: &Troubles, session: &mut Session) -> Result<(), Error> {
     match session.show.form() {
         Form::Json => session.show.json(troubles)?,
         Form::Lines | Form::Terminal => say(&troubles.to_string()),

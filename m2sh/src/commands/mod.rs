@@ -3,9 +3,11 @@
 mod cert;
 mod commit;
 mod control;
+mod convert;
 mod crew;
 mod demo;
 mod dump;
+mod export;
 mod help;
 mod hosts;
 mod init;
@@ -34,6 +36,8 @@ pub fn run(command: Command, session: &mut Session) -> Result<Exit, Error> {
     match command {
         Command::Init(because) => init::run(&because, session),
         Command::Load(args) => load::run(&args, session),
+        Command::Export(args) => export::run(&args, session),
+        Command::Convert(args) => convert::run(&args, session),
         Command::Dump => dump::run(session),
         Command::Servers => servers::run(session),
         Command::Hosts(which) => hosts::run(&which, session),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mongrel2::config::{closest, settings};
+use mongrel2::config::{closest, default_mimetypes, settings};
 use rhai::{Dynamic, Map};
 
 use super::session::{Commit, Session};
@@ -14,14 +14,15 @@ use super::words::found;
 pub(super) struct Options {
     /// Settings by name.
     pub(super) settings: BTreeMap<String, String>,
-    /// Media types by extension, on top of those that are known anyway.
+    /// Media types by extension.
     pub(super) mimetypes: BTreeMap<String, String>,
 }
 
 impl Options {
     /// Reads what was committed, and reports what it isn't.
     pub(super) fn read(session: &Session, commit: &Commit) -> Self {
-        let mut reader = Reader { session, commit, options: Self::default() };
+        let mut reader =
+            Reader { session, commit, options: Self { mimetypes: default_mimetypes(), ..Self::default() } };
         reader.options();
         reader.options
     }
@@ -48,8 +49,14 @@ impl Reader<'_> {
             let message = format!("`commit` takes a map of settings and mimetypes as its second argument, not {got}");
             return self.fault(&[], message, Some("commit([server], #{settings: #{…}})".into()));
         };
+        match options.get("known_mimetypes").map(Dynamic::as_bool) {
+            None | Some(Ok(true)) => {}
+            Some(Ok(false)) => self.options.mimetypes.clear(),
+            Some(Err(_)) => self.fault(&["known_mimetypes"], "`known_mimetypes` has to be true or false".into(), None),
+        }
         for (name, value) in options {
             match (name.as_str(), value.clone().try_cast::<Map>()) {
+                ("known_mimetypes", _) => {}
                 ("settings", Some(map)) => self.settings(map),
                 ("mimetypes", Some(map)) => self.mimetypes(map),
                 ("settings" | "mimetypes", None) => {
@@ -86,6 +93,7 @@ impl Reader<'_> {
     fn mimetypes(&mut self, map: Map) {
         for (extension, value) in map {
             match value.clone().into_string() {
+                _ if value.is_unit() => drop(self.options.mimetypes.remove(extension.as_str())),
                 Ok(mimetype) => drop(self.options.mimetypes.insert(extension.into(), mimetype)),
                 Err(_) => {
                     let message = format!("the media type of `{extension}` has to be a string, not {}", found(&value));
