@@ -29,7 +29,7 @@ impl Language {
             return Self::Rhai { sure: !has_comment };
         }
         let beginning = code.char_indices().nth(FAR).map_or(code, |(end, _)| &code[..end]);
-        let begins = tokens(beginning).0;
+        let begins = tokens(beginning).tokens;
         match begins.as_slice() {
             [] if has_comment => Self::Original,
             [first, second, rest @ ..] if first.word().is_some() && second.is('=') => assigned(rest, code),

@@ -58,16 +58,27 @@ impl Token {
     }
 }
 
-/// All tokens of a text, and what is none.
-pub(in crate::script) fn tokens(text: &str) -> (Vec<Token>, Vec<Fault>) {
+/// A text in pieces.
+#[derive(Debug)]
+pub(in crate::script) struct Lexed {
+    /// Its tokens; something in place of those that are none.
+    pub(in crate::script) tokens: Vec<Token>,
+    /// What is no token.
+    pub(super) faults: Vec<Fault>,
+    /// Whether the last string has an end; without, there's no telling what is in it.
+    pub(super) ends: bool,
+}
+
+/// All tokens of a text.
+pub(in crate::script) fn tokens(text: &str) -> Lexed {
     let rest = text.strip_prefix('\u{feff}').unwrap_or(text).chars().peekable();
-    let mut lexer = Lexer { rest, at: (1, 1), python: false, faults: Vec::new() };
+    let mut lexer = Lexer { rest, at: (1, 1), python: false, ends: true, faults: Vec::new() };
     let mut tokens = Vec::new();
     while let Some(token) = lexer.token() {
         lexer.python |= tokens.is_empty() && token.word() == Some("from");
         tokens.push(token);
     }
-    (tokens, lexer.faults)
+    Lexed { tokens, faults: lexer.faults, ends: lexer.ends }
 }
 
 struct Lexer<'a> {
@@ -75,6 +86,7 @@ struct Lexer<'a> {
     at: At,
     /// Whether escapes are undone.
     python: bool,
+    ends: bool,
     faults: Vec<Fault>,
 }
 
@@ -124,12 +136,12 @@ impl Lexer<'_> {
 
     fn kind(&mut self, first: char, at: At) -> Option<Kind> {
         match first {
-            '"' | '\'' | '`' => self.text(first, false, at).map(Kind::Text),
+            '"' | '\'' | '`' => Some(Kind::Text(self.text(first, false, at))),
             'r' | 'R' if self.rest.peek().is_some_and(|c| ['"', '\''].contains(c)) => {
                 let quote = self.take().expect("it was seen");
-                self.text(quote, true, at).map(Kind::Text)
+                Some(Kind::Text(self.text(quote, true, at)))
             }
-            c if c.is_ascii_digit() => self.number(c, at).map(Kind::Number),
+            c if c.is_ascii_digit() => Some(Kind::Number(self.number(c, at))),
             c if c.is_alphabetic() || c == '_' => Some(Kind::Word(self.word(c))),
             c if MARKS.contains(c) => Some(Kind::Mark(c)),
             '\\' if self.rest.peek().is_some_and(|c| ['\n', '\r'].contains(c)) => None,
@@ -152,34 +164,35 @@ impl Lexer<'_> {
         word
     }
 
-    fn number(&mut self, first: char, at: At) -> Option<String> {
+    fn number(&mut self, first: char, at: At) -> String {
         let mut number = self.word(first);
         if self.take_if(|c| c == '.').is_some() {
             number.push('.');
             number.push_str(&self.word(' '));
         }
         if number.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Some(number);
+            return number;
         }
         self.fault(at, format!("`{}` is not a number", number.replace(' ', "")), "numbers are whole, in digits");
-        None
+        "0".into()
     }
 
     /// What is between the quotes, the first of which is behind.
-    fn text(&mut self, quote: char, raw: bool, at: At) -> Option<String> {
+    fn text(&mut self, quote: char, raw: bool, at: At) -> String {
         let mut quotes = 1;
         while quote != '`' && quotes < 3 && self.take_if(|c| c == quote).is_some() {
             quotes += 1;
         }
         if quotes == 2 {
-            return Some(String::new());
+            return String::new();
         }
         let mut text = String::new();
         let mut closing = 0;
         while closing < quotes {
             let Some(c) = self.take() else {
                 self.fault(at, "this string has no end".into(), "it ends with the quote that it begins with");
-                return None;
+                self.ends = false;
+                return text;
             };
             closing = if c == quote { closing + 1 } else { 0 };
             text.push(c);
@@ -188,7 +201,7 @@ impl Lexer<'_> {
             }
         }
         text.truncate(text.len() - quotes);
-        Some(text)
+        text
     }
 
     /// The character behind a backslash, which is the last of `text`.
@@ -214,7 +227,7 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: &[Kind]) {
-        let (tokens, faults) = tokens(text);
+        let Lexed { tokens, faults, .. } = tokens(text);
         assert_eq!(tokens.into_iter().map(|token| token.kind).collect::<Vec<_>>(), expected, "{text}");
         assert!(faults.is_empty(), "{text}: {faults:?}");
     }
@@ -245,7 +258,7 @@ mod tests {
 
     #[test]
     fn pythons_escapes_are_undone() {
-        let tokens = tokens(r"from x import * '\'\\\n\d' r'\\'").0;
+        let tokens = tokens(r"from x import * '\'\\\n\d' r'\\'").tokens;
         assert_eq!(tokens[4].kind, string("'\\\n\\d"));
         assert_eq!(tokens[5].kind, string("\\\\"));
     }
@@ -263,8 +276,8 @@ mod tests {
     #[test]
     fn what_is_no_token() {
         for text in ["'a", "'''a''", "r'", "1.5", "0x10", ";", "a @ b", "'\\"] {
-            assert_eq!(tokens(text).1.len(), 1, "{text}");
+            assert_eq!(tokens(text).faults.len(), 1, "{text}");
         }
-        assert_eq!(tokens(&"$".repeat(100_000)).1.len(), MOST_FAULTS);
+        assert_eq!(tokens(&"$".repeat(100_000)).faults.len(), MOST_FAULTS);
     }
 }

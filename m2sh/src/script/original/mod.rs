@@ -20,7 +20,7 @@ use super::lex::At;
 use super::session::Session;
 use super::trouble::{Trouble, Troubles};
 
-pub(super) use lex::{Kind, Token, tokens};
+pub(super) use lex::{Kind, Lexed, Token, tokens};
 
 /// What is wrong with a text, before it is known what it says.
 #[derive(Debug)]
@@ -41,9 +41,11 @@ impl Fault {
 /// # Errors
 /// All that is wrong with its syntax, or else all that is wrong with what it says.
 pub(super) fn run(path: &Path, text: &str) -> Result<Outcome, Troubles> {
-    let (tokens, mut faults) = tokens(text);
+    let Lexed { tokens, mut faults, ends } = tokens(text);
     let (statements, more) = parse::statements(&tokens);
-    faults.extend(more);
+    if ends {
+        faults.extend(more);
+    }
     let session = Rc::new(Session::indexed(path, text, index::of(&tokens, &statements)));
     if faults.is_empty() {
         evaluate::evaluate(&statements, &session);

@@ -211,6 +211,8 @@ impl<'a> Parser<'a> {
     /// `name=value` up to the `)`.
     fn fields(&mut self, open: At) -> Result<Vec<Entry>> {
         let mut fields = Vec::new();
+        // The original takes a comma before each entry.
+        self.take(',');
         while !self.ends(open, '(', ')')? {
             let at = self.at();
             let name = match self.peek(0).map(|token| &token.kind) {
@@ -241,7 +243,7 @@ impl<'a> Parser<'a> {
     /// The values up to `close`, and whether a comma stood behind any.
     fn list(&mut self, at: At, open: char, close: char) -> Result<(Vec<Expr>, bool)> {
         let mut entries = Vec::new();
-        let mut commas = false;
+        let mut commas = self.take(',');
         while !self.ends(at, open, close)? {
             entries.push(self.expr()?);
             commas |= self.take(',');
@@ -251,6 +253,7 @@ impl<'a> Parser<'a> {
 
     fn dict(&mut self, open: At) -> Result<Form> {
         let mut entries = Vec::new();
+        self.take(',');
         while !self.ends(open, '{', '}')? {
             let at = self.at();
             let Some(Kind::Text(name)) = self.peek(0).map(|token| &token.kind) else {
@@ -295,7 +298,7 @@ mod tests {
 
     /// Checks what is told of a text: line, column and message.
     fn check(text: &str, expected: &[(usize, usize, &str)]) {
-        let faults = statements(&tokens(text).0).1;
+        let faults = statements(&tokens(text).tokens).1;
         let found: Vec<_> = faults.iter().map(|fault| (fault.at.0, fault.at.1, fault.message.as_str())).collect();
         assert_eq!(found, expected, "{text}");
     }
@@ -305,7 +308,7 @@ mod tests {
         for text in [
             "",
             "a = 1 b = a",
-            "a = [1 2, 3,]",
+            "a = [1 2, 3,] b = [, 1]",
             "a = {'x': 1 'y': 2,}",
             "a = Dir(base='x' index_file='y',)",
             "a = (1 + 2) * 3 - -4 / 2",
@@ -341,10 +344,10 @@ mod tests {
     fn nesting_is_bounded() {
         for (open, close) in [("[", "]"), ("{'x':", "}"), ("A(b=", ")"), ("-", ""), ("(", ")")] {
             let text = format!("a = {}1{}", open.repeat(100_000), close.repeat(100_000));
-            let faults = statements(&tokens(&text).0).1;
+            let faults = statements(&tokens(&text).tokens).1;
             assert_eq!(faults.len(), 1, "{open}");
             assert_eq!(faults[0].message, "values nest more than 100 deep");
         }
-        assert_eq!(statements(&tokens(&format!("a = 1{}", "+1".repeat(100_000))).0).1.len(), 1);
+        assert_eq!(statements(&tokens(&format!("a = 1{}", "+1".repeat(100_000))).tokens).1.len(), 1);
     }
 }
