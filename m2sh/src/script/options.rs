@@ -7,7 +7,7 @@ use rhai::{Dynamic, Map};
 
 use super::session::{Commit, Session};
 use super::source::Spot;
-use super::words::found;
+use super::words::{Kind, found};
 
 /// What a script says beside its servers.
 #[derive(Debug, Default)]
@@ -49,10 +49,8 @@ impl Reader<'_> {
             let message = format!("`commit` takes a map of settings and mimetypes as its second argument, not {got}");
             return self.fault(&[], message, Some("commit([server], #{settings: #{…}})".into()));
         };
-        match options.get("known_mimetypes").map(Dynamic::as_bool) {
-            None | Some(Ok(true)) => {}
-            Some(Ok(false)) => self.options.mimetypes.clear(),
-            Some(Err(_)) => self.fault(&["known_mimetypes"], "`known_mimetypes` has to be true or false".into(), None),
+        if let Some(value) = options.get("known_mimetypes") {
+            self.known_mimetypes(value);
         }
         for (name, value) in options {
             match (name.as_str(), value.clone().try_cast::<Map>()) {
@@ -68,11 +66,21 @@ impl Reader<'_> {
         }
     }
 
+    fn known_mimetypes(&mut self, value: &Dynamic) {
+        if !Kind::Truth.takes(value) {
+            let message = format!("`known_mimetypes` has to be {}, not {}", Kind::Truth.wanted(), found(value));
+            self.fault(&["known_mimetypes"], message, None);
+        } else if matches!((value.as_bool(), value.as_int()), (Ok(false), _) | (_, Ok(0))) {
+            self.options.mimetypes.clear();
+        }
+    }
+
     fn unknown_option(&self, name: &str) {
-        let close = closest(name, ["settings", "mimetypes"]).map(|close| format!("did you mean `{close}`?"));
+        let close =
+            closest(name, ["settings", "mimetypes", "known_mimetypes"]).map(|close| format!("did you mean `{close}`?"));
         let hint = match settings::known(name) {
             Some(_) => format!("settings are one level deeper: #{{settings: #{{\"{name}\": …}}}}"),
-            None => close.unwrap_or_else(|| "it takes `settings` and `mimetypes`".into()),
+            None => close.unwrap_or_else(|| "it takes `settings`, `mimetypes` and `known_mimetypes`".into()),
         };
         self.fault(&[name], format!("`commit` takes no `{name}`"), Some(hint));
     }

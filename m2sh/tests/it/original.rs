@@ -119,9 +119,9 @@ s = Server(,uuid='u' access_log='/logs/a' error_log='/logs/e'
   chroot = './', default_host='h' name="n\n" pid_file='/p', port=port use_ssl=0
   hosts=hosts)
 hosts = [Host(name='h', matching='m', maintenance=1, routes=routes)]
-port = 80 routes = {'/a\'b\\c': files '/z': files, `/x/(\d+)`: hand, '/': Proxy(addr='::1' port=1)}
+port = 80 routes = {'/a\'b\\c': files '/z': files, "/x/(\d+)": hand, '/': Proxy(addr='::1' port=1)}
 files = Dir(base='a/' index_file='i' default_ctype='t' cache_ttl=7)
-hand = Handler(send_spec='tcp://1.1.1.1:1', send_ident='i', recv_spec='tcp://1.1.1.1:2', raw_payload=1,
+hand = Handler(send_spec='tcp://1.1.1.1:1', send_ident='i', recv_spec='tcp://1.1.1.1:2', recv_ident=''
     protocol='tnetstring')
 settings = {, "upload.temp_store_mode": 0600 "zeromq.threads": 1}
 unused = ["x" 1 {'y': []}]
@@ -136,7 +136,6 @@ fn what_the_original_takes() {
         send_spec: "tcp://1.1.1.1:1".into(),
         send_ident: "i".into(),
         recv_spec: "tcp://1.1.1.1:2".into(),
-        raw_payload: true,
         protocol: Protocol::Tnetstring,
         ..Handler::default()
     };

@@ -109,6 +109,20 @@ fn settings_mimetypes_and_the_environment_arrive() {
     assert!(config.mimetypes.len() > 800);
 }
 
+#[test]
+fn media_types_can_be_taken_away() {
+    let simple = fs::read_to_string("../examples/configs/simple.rhai").unwrap();
+    let with = |options: &str| {
+        let text = simple.replace("commit([main])", &format!("commit([main], {options})"));
+        let (_folder, script) = folder(&[("config.rhai", text.as_bytes())]);
+        load(script).mimetypes
+    };
+    let without = with("#{ mimetypes: #{ \".html\": () } }");
+    assert!(without.len() > 800 && !without.contains_key(".html"));
+    let alone = with("#{ mimetypes: #{ \".x\": \"x/y\" }, known_mimetypes: false }");
+    assert_eq!(alone, BTreeMap::from([(".x".to_owned(), "x/y".to_owned())]));
+}
+
 /// A folder with those files, and the first of them.
 fn folder(files: &[(&str, &[u8])]) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -114,24 +114,18 @@ impl<'a> Evaluator<'a> {
 
     /// `name.field.add(value)`
     fn add(&mut self, (name, at): (&'a str, At), (field, field_at): (&str, At), value: &'a Expr) {
+        let value = self.eval(value);
         let Some(target) = self.refer(name, at) else { return };
-        let Some(value) = self.eval(value) else {
-            target
-                .dynamic
-                .try_cast::<Object>()
-                .filter(|object| object.noun().field(field).is_some())
-                .iter()
-                .for_each(|object| object.mark(field));
-            return;
-        };
         let Some(object) = target.dynamic.clone().try_cast::<Object>() else {
             return self.fault(at, format!("`{name}` is {}, and has no fields", found(&target.dynamic)), None);
         };
-        let refused = match Part::new(&object, field) {
-            Some(part) => part.add(None, value.dynamic, self.session.sources().at(field_at)).is_err(),
-            None => true,
+        let spot = self.session.sources().at(field_at);
+        let added = match (Part::new(&object, field), value) {
+            (Some(part), Some(value)) => part.add(None, value.dynamic, spot).is_ok(),
+            (Some(_), None) => return object.mark(field),
+            (None, _) => false,
         };
-        if refused {
+        if !added {
             let message = format!("nothing can be added to `{field}` of {}", object.noun().name);
             self.fault(field_at, message, "main.hosts.add(host)".to_owned());
         }
@@ -338,14 +332,11 @@ impl<'a> Evaluator<'a> {
             if value.as_ref().is_none_or(|value| value.partial) {
                 refused.push(entry.name.as_str());
             }
-            match value {
-                Some(value) if value.dynamic.is_unit() => {}
-                Some(value) => {
-                    if fields.insert(entry.name.as_str().into(), value.dynamic).is_some() {
-                        self.repeated(entry);
-                    }
-                }
-                None => {}
+            if let Some(Value { dynamic, .. }) = value
+                && !dynamic.is_unit()
+                && fields.insert(entry.name.as_str().into(), dynamic).is_some()
+            {
+                self.repeated(entry);
             }
         }
         let Some(noun) = noun else { return self.unknown(name, at) };

@@ -1,7 +1,7 @@
 //! Rhai's literals: on one line if they fit, else an entry per line.
 
 /// How long a line gets at most, if it can be broken.
-const WIDTH: usize = 100;
+const WIDTH: usize = 110;
 
 /// A value as a script writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
