@@ -58,7 +58,10 @@ fn assigned(rest: &[Token], code: &str) -> Language {
         [first, ..] => {
             let statement = code.lines().next().unwrap_or_default();
             let ends = statement.split('#').next().unwrap_or_default().trim_end().ends_with(';');
-            let is_value = !matches!(first.kind, Kind::Mark(mark) if !['[', '{', '-', '('].contains(&mark));
+            let is_value = match first.kind {
+                Kind::Mark(mark) => "[{(-".contains(mark),
+                _ => true,
+            };
             if ends || !is_value { doubt } else { Language::Original }
         }
     }

@@ -54,7 +54,8 @@ impl Session {
 
     /// A run of a file in another language, whose places are known.
     pub(super) fn indexed(path: &Path, text: &str, index: Index) -> Self {
-        Self { sources: Sources::indexed(path, text, index).into(), ..Self::new(Facts::default(), path, text) }
+        let sources = Sources::indexed(path, text, index).into();
+        Self { facts: Facts::default(), sources, faults: RefCell::default(), commits: RefCell::default() }
     }
 
     /// The files of the run.

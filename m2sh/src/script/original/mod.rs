@@ -69,3 +69,36 @@ fn reworded(troubles: &Troubles) -> Troubles {
     let hint = |trouble: &Trouble| trouble.hint.as_deref().map(hint::reworded);
     troubles.iter().map(|trouble| Trouble { hint: hint(trouble), ..trouble.clone() }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::script::language::Language;
+
+    const PIECES: &str = "([abs]=|[abs] |Dir\\(|Server\\(|Host\\(|name=|hosts=|routes=|servers=|settings=|a\\.hosts\\.add\\(|\
+        commit\\(|from |r'|'''|'[/a]'|[\\[\\]{}(),:=.'\"#\\\\`\n0-9*/+-]|é){0,40}";
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in PIECES, other in any::<String>()) {
+            for text in [text, other] {
+                Language::of(&text);
+                head(&text);
+                if let Ok(outcome) = run(Path::new("config"), &text) {
+                    prop_assert!(outcome.notes.iter().all(|note| note.severity == crate::script::Level::Note));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_head_is_the_first_comment() {
+        for (text, expected) in
+            [("", [].as_slice()), ("a = 1\n# b", &[]), ("\n# a\n#b\n#\n#  c\n\n# d", &["a", "b", "", " c"])]
+        {
+            assert_eq!(head(text), expected, "{text}");
+        }
+    }
+}
