@@ -55,8 +55,8 @@ pub struct Outcome {
     pub notes: Troubles,
 }
 
-/// Rhai evaluates by recursion.  On a stack of its own, a script's limits are the same in every build and
-/// on every thread; memory is only used where the recursion really goes.
+/// Both languages are evaluated by recursion.  On a stack of its own, a script's limits are the same in every
+/// build and on every thread; memory is only used where the recursion really goes.
 const STACK: usize = 256 << 20;
 
 /// Runs a script and checks what it says.
@@ -64,8 +64,21 @@ const STACK: usize = 256 << 20;
 /// # Errors
 /// All that is wrong, by file and line; what stopped the script, if something did, and what was found before.
 pub fn run(path: &Path, facts: &Facts) -> Result<Outcome, Troubles> {
+    deeply(path, || run_here(path, facts))
+}
+
+/// Runs a file in the language of the original and nothing else, and gives its first comment along.
+///
+/// # Errors
+/// All that is wrong, or that it is a Rhai script.
+pub fn run_original(path: &Path) -> Result<(Outcome, Vec<String>), Troubles> {
+    deeply(path, || run_original_here(path))
+}
+
+/// Does on a stack of its own what has to do with the script at `path`.
+fn deeply<T: Send>(path: &Path, run: impl FnOnce() -> Result<T, Troubles> + Send) -> Result<T, Troubles> {
     thread::scope(|scope| {
-        let thread = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || run_here(path, facts));
+        let thread = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, run);
         match thread.map(thread::ScopedJoinHandle::join) {
             Ok(Ok(result)) => result,
             Ok(Err(panic)) => resume_unwind(panic),
@@ -77,16 +90,12 @@ pub fn run(path: &Path, facts: &Facts) -> Result<Outcome, Troubles> {
     })
 }
 
-/// Runs a file in the language of the original and nothing else, and gives its first comment along.
-///
-/// # Errors
-/// All that is wrong, or that it is a Rhai script.
-pub fn run_original(path: &Path) -> Result<(Outcome, Vec<String>), Troubles> {
+fn run_original_here(path: &Path) -> Result<(Outcome, Vec<String>), Troubles> {
     let text = read(path).map_err(|trouble| *trouble)?;
     if Language::of(&text) != Language::Original {
-        let shown = path.display();
+        let message = format!("`{}` is a Rhai script, as far as its beginning tells", path.display());
         let hint = "one in the language of the original begins with `NAME = …` or a `#` comment";
-        return Err(Trouble::general(format!("`{shown}` is a Rhai script, as far as its beginning tells"), hint).into());
+        return Err(Trouble::general(message, hint).into());
     }
     let head = original::head(&text).into_iter().map(str::to_owned).collect();
     Ok((original::run(path, &text)?, head))
