@@ -23,6 +23,9 @@ pub fn print<'a>(config: &Config, head: impl IntoIterator<Item = &'a str>) -> St
     printer.said
 }
 
+/// Rhai compares each key of a map with all before it.
+const MOST_KEYS: usize = 2000;
+
 struct Printer<'a> {
     names: Names<'a>,
     said: String,
@@ -104,10 +107,10 @@ impl Printer<'_> {
         object.done()
     }
 
-    /// A map, which scripts have in the order of its keys; in any other order a list.
+    /// A map, which scripts have in the order of its keys; a list in any other order, or of very many.
     fn routes(&self, routes: &[Route]) -> Literal {
         let is_sorted = routes.windows(2).all(|pair| pair[0].path < pair[1].path);
-        if is_sorted && !routes.iter().any(|route| route.reversed) {
+        if is_sorted && routes.len() <= MOST_KEYS && !routes.iter().any(|route| route.reversed) {
             return Literal::map(routes.iter().map(|route| (text(&route.path), self.target(&route.target))));
         }
         Literal::List(routes.iter().map(|route| self.route(route)).collect())
