@@ -20,6 +20,8 @@ use crate::script::words::{NOUNS, found};
 const MOST_DEPTH: usize = 500;
 /// How many values may be made, those counted again that a name stands for.
 const MOST_VALUES: usize = 2_000_000;
+/// For how many names the most similar one is looked for, among all that there are.
+const MOST_HINTS: usize = 50;
 /// The names that say what is to be loaded.
 const ROOTS: [&str; 3] = ["servers", "settings", "mimetypes"];
 
@@ -71,11 +73,14 @@ struct Evaluator<'a> {
     committed: Option<Committed>,
     depth: usize,
     made: usize,
+    /// How many names there were that nothing has.
+    nameless: usize,
 }
 
 impl<'a> Evaluator<'a> {
     fn new(session: &'a Rc<Session>) -> Self {
-        Self { session, names: HashMap::new(), used: BTreeSet::new(), committed: None, depth: 0, made: 0 }
+        let (names, used) = (HashMap::new(), BTreeSet::new());
+        Self { session, names, used, committed: None, depth: 0, made: 0, nameless: 0 }
     }
 
     fn fault(&self, at: At, message: impl Into<String>, hint: impl Into<Option<String>>) {
@@ -202,8 +207,7 @@ impl<'a> Evaluator<'a> {
         self.used.insert(name);
         match self.names.get(name).map(|name| &name.state) {
             None => {
-                let hint = closest(name, self.names.keys().copied()).map(|close| format!("did you mean `{close}`?"));
-                self.fault(at, format!("there is no `{name}`"), hint);
+                self.nameless(name, at);
                 return None;
             }
             Some(State::Busy) => {
@@ -215,6 +219,12 @@ impl<'a> Evaluator<'a> {
         let value = self.name(name)?;
         self.spend(value.weight, at)?;
         Some(value)
+    }
+
+    fn nameless(&mut self, name: &str, at: At) {
+        self.nameless += 1;
+        let close = (self.nameless <= MOST_HINTS).then(|| closest(name, self.names.keys().copied())).flatten();
+        self.fault(at, format!("there is no `{name}`"), close.map(|close| format!("did you mean `{close}`?")));
     }
 
     /// Counts values that are made; nothing if there are too many.
