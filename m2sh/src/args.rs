@@ -51,6 +51,10 @@ pub enum Command {
     /// Load a configuration script into the database
     #[command(visible_alias = "config")]
     Load(Load),
+    /// Write the configuration of the database as a script
+    Export(Export),
+    /// Write a configuration in the language of the original as a script
+    Convert(Convert),
     /// Print every table with its rows
     Dump,
     /// List the servers
@@ -160,6 +164,36 @@ pub struct Load {
     /// Why
     #[command(flatten)]
     pub because: Because,
+}
+
+/// Where a script goes.
+#[derive(Debug, clap::Args)]
+pub struct Output {
+    /// The file to write, which has to be a new one [default: stdout]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Write over a file that is there
+    #[arg(long, requires = "output")]
+    pub force: bool,
+}
+
+/// Arguments of `export`.
+#[derive(Debug, clap::Args)]
+pub struct Export {
+    /// Where the script goes
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Arguments of `convert`.
+#[derive(Debug, clap::Args)]
+pub struct Convert {
+    /// The configuration in the language of the original
+    #[arg(value_name = "FILE")]
+    pub config: PathBuf,
+    /// Where the script goes
+    #[command(flatten)]
+    pub output: Output,
 }
 
 /// Arguments of `route`.

@@ -4,9 +4,11 @@ mod cert;
 mod check;
 mod commit;
 mod control;
+mod convert;
 mod crew;
 mod demo;
 mod dump;
+mod export;
 mod generations;
 mod help;
 mod hosts;
@@ -40,6 +42,8 @@ pub fn run(command: Command, session: &mut Session) -> Result<Exit, Error> {
         Command::Check(args) => check::run(&args, session),
         Command::Plan(args) => plan::run(&args, session),
         Command::Load(args) => load::run(&args, session),
+        Command::Export(args) => export::run(&args, session),
+        Command::Convert(args) => convert::run(&args, session),
         Command::Dump => dump::run(session),
         Command::Servers => servers::run(session),
         Command::Hosts(which) => hosts::run(&which, session),

@@ -5,9 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use mongrel2::config::{
-    Checked, Config, Host, Place, Problem, Route, Severity, Target, Upstream, check, default_mimetypes,
-};
+use mongrel2::config::{Checked, Config, Host, Place, Problem, Route, Severity, Target, Upstream, check};
 use rhai::{Array, Dynamic};
 
 use super::Outcome;
@@ -56,15 +54,14 @@ struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     fn new(session: &'a Session, commit: Commit) -> Self {
-        let config = Config { mimetypes: default_mimetypes(), ..Config::default() };
-        Self { session, commit, config, origins: BTreeMap::new(), partial: false }
+        Self { session, commit, config: Config::default(), origins: BTreeMap::new(), partial: false }
     }
 
     fn outcome(mut self) -> Option<Checked> {
         self.servers();
         let options = Options::read(self.session, &self.commit);
         self.config.settings = options.settings;
-        self.config.mimetypes.extend(options.mimetypes);
+        self.config.mimetypes = options.mimetypes;
         let (checked, problems) = match check(std::mem::take(&mut self.config)) {
             Ok((checked, problems)) => (Some(checked), problems),
             Err(problems) => (None, problems),

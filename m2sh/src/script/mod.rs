@@ -1,4 +1,5 @@
-//! Runs a configuration script and checks what it says.  Only this module knows Rhai.
+//! Runs a configuration script and checks what it says, and writes one.  Only this module knows Rhai, and only
+//! `original` the original's language; `language` tells one from the other.
 //!
 //! A script comes in as a path, with the facts of the world that it may ask for; out goes a checked
 //! configuration, or every fault at once with file, line, column and hint.  Nothing here reads the process's
@@ -8,9 +9,12 @@ mod build;
 mod convert;
 mod engine;
 mod import;
+mod language;
 mod lex;
 mod object;
 mod options;
+mod original;
+mod print;
 mod scan;
 mod session;
 mod source;
@@ -26,8 +30,10 @@ use std::thread;
 
 use mongrel2::config::Checked;
 
+pub use print::print;
 pub use trouble::{Level, Trouble, Troubles};
 
+use language::Language;
 use session::Session;
 use source::read;
 
@@ -49,8 +55,8 @@ pub struct Outcome {
     pub notes: Troubles,
 }
 
-/// Rhai evaluates by recursion.  On a stack of its own, a script's limits are the same in every build and
-/// on every thread; memory is only used where the recursion really goes.
+/// Both languages are evaluated by recursion.  On a stack of its own, a script's limits are the same in every
+/// build and on every thread; memory is only used where the recursion really goes.
 const STACK: usize = 256 << 20;
 
 /// Runs a script and checks what it says.
@@ -58,8 +64,21 @@ const STACK: usize = 256 << 20;
 /// # Errors
 /// All that is wrong, by file and line; what stopped the script, if something did, and what was found before.
 pub fn run(path: &Path, facts: &Facts) -> Result<Outcome, Troubles> {
+    deeply(path, || run_here(path, facts))
+}
+
+/// Runs a file in the language of the original and nothing else, and gives its first comment along.
+///
+/// # Errors
+/// All that is wrong, or that it is a Rhai script.
+pub fn run_original(path: &Path) -> Result<(Outcome, Vec<String>), Troubles> {
+    deeply(path, || run_original_here(path))
+}
+
+/// Does on a stack of its own what has to do with the script at `path`.
+fn deeply<T: Send>(path: &Path, run: impl FnOnce() -> Result<T, Troubles> + Send) -> Result<T, Troubles> {
     thread::scope(|scope| {
-        let thread = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || run_here(path, facts));
+        let thread = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, run);
         match thread.map(thread::ScopedJoinHandle::join) {
             Ok(Ok(result)) => result,
             Ok(Err(panic)) => resume_unwind(panic),
@@ -71,11 +90,30 @@ pub fn run(path: &Path, facts: &Facts) -> Result<Outcome, Troubles> {
     })
 }
 
+fn run_original_here(path: &Path) -> Result<(Outcome, Vec<String>), Troubles> {
+    let text = read(path).map_err(|trouble| *trouble)?;
+    if Language::of(&text) != Language::Original {
+        let message = format!("`{}` is a Rhai script, as far as its beginning tells", path.display());
+        let hint = "one in the language of the original begins with `NAME = …` or a `#` comment";
+        return Err(Trouble::general(message, hint).into());
+    }
+    let head = original::head(&text).into_iter().map(str::to_owned).collect();
+    Ok((original::run(path, &text)?, head))
+}
+
 fn run_here(path: &Path, facts: &Facts) -> Result<Outcome, Troubles> {
     let text = read(path).map_err(|trouble| *trouble)?;
-    let session = Rc::new(Session::new(facts.clone(), path, &text));
+    match Language::of(&text) {
+        Language::Original => original::run(path, &text),
+        Language::Rhai { sure: true } => run_rhai(path, facts, &text),
+        Language::Rhai { sure: false } => run_rhai(path, facts, &text).map_err(language::doubt),
+    }
+}
+
+fn run_rhai(path: &Path, facts: &Facts, text: &str) -> Result<Outcome, Troubles> {
+    let session = Rc::new(Session::new(facts.clone(), path, text));
     let engine = engine::new(&session);
-    let result = engine.compile(&text).map_err(Into::into).and_then(|mut ast| {
+    let result = engine.compile(text).map_err(Into::into).and_then(|mut ast| {
         ast.set_source(path.to_string_lossy().as_ref());
         engine.run_ast(&ast)
     });

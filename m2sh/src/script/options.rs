@@ -2,26 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use mongrel2::config::{closest, settings};
+use mongrel2::config::{closest, default_mimetypes, settings};
 use rhai::{Dynamic, Map};
 
 use super::session::{Commit, Session};
 use super::source::Spot;
-use super::words::found;
+use super::words::{Kind, found};
 
 /// What a script says beside its servers.
 #[derive(Debug, Default)]
 pub(super) struct Options {
     /// Settings by name.
     pub(super) settings: BTreeMap<String, String>,
-    /// Media types by extension, on top of those that are known anyway.
+    /// Media types by extension.
     pub(super) mimetypes: BTreeMap<String, String>,
 }
 
 impl Options {
     /// Reads what was committed, and reports what it isn't.
     pub(super) fn read(session: &Session, commit: &Commit) -> Self {
-        let mut reader = Reader { session, commit, options: Self::default() };
+        let mut reader =
+            Reader { session, commit, options: Self { mimetypes: default_mimetypes(), ..Self::default() } };
         reader.options();
         reader.options
     }
@@ -48,8 +49,12 @@ impl Reader<'_> {
             let message = format!("`commit` takes a map of settings and mimetypes as its second argument, not {got}");
             return self.fault(&[], message, Some("commit([server], #{settings: #{…}})".into()));
         };
+        if let Some(value) = options.get("known_mimetypes") {
+            self.known_mimetypes(value);
+        }
         for (name, value) in options {
             match (name.as_str(), value.clone().try_cast::<Map>()) {
+                ("known_mimetypes", _) => {}
                 ("settings", Some(map)) => self.settings(map),
                 ("mimetypes", Some(map)) => self.mimetypes(map),
                 ("settings" | "mimetypes", None) => {
@@ -61,11 +66,21 @@ impl Reader<'_> {
         }
     }
 
+    fn known_mimetypes(&mut self, value: &Dynamic) {
+        if !Kind::Truth.takes(value) {
+            let message = format!("`known_mimetypes` has to be {}, not {}", Kind::Truth.wanted(), found(value));
+            self.fault(&["known_mimetypes"], message, None);
+        } else if matches!((value.as_bool(), value.as_int()), (Ok(false), _) | (_, Ok(0))) {
+            self.options.mimetypes.clear();
+        }
+    }
+
     fn unknown_option(&self, name: &str) {
-        let close = closest(name, ["settings", "mimetypes"]).map(|close| format!("did you mean `{close}`?"));
+        let close =
+            closest(name, ["settings", "mimetypes", "known_mimetypes"]).map(|close| format!("did you mean `{close}`?"));
         let hint = match settings::known(name) {
             Some(_) => format!("settings are one level deeper: #{{settings: #{{\"{name}\": …}}}}"),
-            None => close.unwrap_or_else(|| "it takes `settings` and `mimetypes`".into()),
+            None => close.unwrap_or_else(|| "it takes `settings`, `mimetypes` and `known_mimetypes`".into()),
         };
         self.fault(&[name], format!("`commit` takes no `{name}`"), Some(hint));
     }
@@ -86,6 +101,7 @@ impl Reader<'_> {
     fn mimetypes(&mut self, map: Map) {
         for (extension, value) in map {
             match value.clone().into_string() {
+                _ if value.is_unit() => drop(self.options.mimetypes.remove(extension.as_str())),
                 Ok(mimetype) => drop(self.options.mimetypes.insert(extension.into(), mimetype)),
                 Err(_) => {
                     let message = format!("the media type of `{extension}` has to be a string, not {}", found(&value));

@@ -32,6 +32,11 @@ impl Index {
         index
     }
 
+    /// What another language's parser knows: its tokens with their widths in order, and the keys of its calls.
+    pub(super) fn known(tokens: Vec<(At, usize)>, keys: HashMap<(At, Vec<String>), At>) -> Self {
+        Self { tokens, keys, ..Self::default() }
+    }
+
     /// The key that those keys lead to, in the arguments of the call at `call`; else the only one outside of
     /// calls with its name.
     pub(super) fn key(&self, call: At, path: &[&str]) -> Option<At> {

@@ -8,6 +8,7 @@ use std::path::Path;
 use rhai::{Dynamic, NativeCallContext, Position};
 
 use super::Facts;
+use super::scan::Index;
 use super::source::{Sources, Spot};
 use super::trouble::{Level, Troubles};
 
@@ -49,6 +50,12 @@ impl Session {
     pub(super) fn new(facts: Facts, path: &Path, text: &str) -> Self {
         let sources = Sources::new(path, text).into();
         Self { facts, sources, faults: RefCell::default(), commits: RefCell::default() }
+    }
+
+    /// A run of a file in another language, whose places are known.
+    pub(super) fn indexed(path: &Path, text: &str, index: Index) -> Self {
+        let sources = Sources::indexed(path, text, index).into();
+        Self { facts: Facts::default(), sources, faults: RefCell::default(), commits: RefCell::default() }
     }
 
     /// The files of the run.

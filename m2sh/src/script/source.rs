@@ -53,6 +53,11 @@ impl Sources {
         sources
     }
 
+    /// A script whose places are known.
+    pub(super) fn indexed(path: &Path, text: &str, index: Index) -> Self {
+        Self(vec![File { path: path.to_owned(), text: text.to_owned(), index: index.into() }])
+    }
+
     /// Remembers an imported file.
     pub(super) fn add(&mut self, path: &Path, text: &str) {
         self.0.push(File { path: path.to_owned(), text: text.to_owned(), index: OnceCell::new() });
@@ -69,6 +74,16 @@ impl Sources {
         let file = self.0.iter().position(|file| Some(file.path.as_path()) == path).unwrap_or(0);
         let at = position.line().map_or(WHOLE, |line| (line, position.position().unwrap_or(1)));
         Spot { file, at }
+    }
+
+    /// The place in the script itself.
+    pub(super) fn at(&self, at: At) -> Spot {
+        Spot { file: 0, at }
+    }
+
+    /// The script itself as a whole.
+    pub(super) fn whole(&self) -> Spot {
+        self.at(WHOLE)
     }
 
     /// The key that those keys lead to in the call at `call`; the call itself if it can't be found.

@@ -5,4 +5,5 @@
 mod commands;
 mod demo;
 mod documents;
+mod original;
 mod scripts;

@@ -1,4 +1,5 @@
-//! Every script in `tests/scripts` says exactly what its `.expected` says; every example loads.
+//! Every script in `tests/scripts`, and every file of the original's language in `tests/originals`, says exactly
+//! what its `.expected` says; every example loads.
 //!
 //! `UPDATE=1 cargo test -p m2sh` writes the expected files anew.
 
@@ -9,15 +10,20 @@ use std::path::{Path, PathBuf};
 use m2sh::script::{Facts, run};
 use mongrel2::config::{Config, Target};
 
-fn facts() -> Facts {
+pub(super) fn facts() -> Facts {
     let variables = BTreeMap::from([("PORT".to_owned(), "8080".to_owned()), ("WORD".to_owned(), "many".to_owned())]);
     Facts { variables, hostname: "box".to_owned() }
 }
 
 fn scripts(folder: &str) -> Vec<PathBuf> {
+    files(folder, "rhai")
+}
+
+/// The files of a folder with that extension.
+pub(super) fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("cannot read {folder}: {error}"));
     let paths = entries.map(|entry| entry.expect("a readable folder").path());
-    let mut scripts: Vec<_> = paths.filter(|path| path.extension().is_some_and(|kind| kind == "rhai")).collect();
+    let mut scripts: Vec<_> = paths.filter(|path| path.extension().is_some_and(|kind| kind == extension)).collect();
     scripts.sort();
     scripts
 }
@@ -34,7 +40,7 @@ fn printed(path: &Path) -> String {
 #[test]
 fn every_script_says_what_is_expected() {
     let mut wrong = Vec::new();
-    for script in scripts("tests/scripts") {
+    for script in scripts("tests/scripts").into_iter().chain(files("tests/originals", "conf")) {
         let printed = printed(&script);
         let file = script.with_extension("expected");
         if std::env::var_os("UPDATE").is_some() {
@@ -119,6 +125,20 @@ fn settings_mimetypes_and_the_environment_arrive() {
     assert_eq!((config.servers[0].port, config.servers[0].name.as_str()), (8080, "box"));
     assert_eq!(config.mimetypes[".chart"], "application/x-chart");
     assert!(config.mimetypes.len() > 800);
+}
+
+#[test]
+fn media_types_can_be_taken_away() {
+    let simple = fs::read_to_string("../examples/configs/simple.rhai").unwrap();
+    let with = |options: &str| {
+        let text = simple.replace("commit([main])", &format!("commit([main], {options})"));
+        let (_folder, script) = folder(&[("config.rhai", text.as_bytes())]);
+        load(script).mimetypes
+    };
+    let without = with("#{ mimetypes: #{ \".html\": () } }");
+    assert!(without.len() > 800 && !without.contains_key(".html"));
+    let alone = with("#{ mimetypes: #{ \".x\": \"x/y\" }, known_mimetypes: false }");
+    assert_eq!(alone, BTreeMap::from([(".x".to_owned(), "x/y".to_owned())]));
 }
 
 /// A folder with those files, and the first of them.

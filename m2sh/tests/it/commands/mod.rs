@@ -5,6 +5,7 @@ mod audit;
 mod bench;
 mod certs;
 mod controlling;
+mod exporting;
 mod faults;
 mod listing;
 mod loading;

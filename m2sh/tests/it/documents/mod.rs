@@ -41,10 +41,13 @@ fn every_script_loads() {
         if !document.contains("```rhai") {
             continue;
         }
-        for block in blocks(&document, "rhai") {
-            let folder = tempfile::tempdir().unwrap();
-            fs::write(folder.path().join("config.rhai"), block).unwrap();
-            m2sh(folder.path(), &["load", "-db", "config.sqlite", "-config", "config.rhai"]);
-        }
+        blocks(&document, "rhai").into_iter().for_each(loads);
     }
+    blocks(&document("docs/manual.md"), "conf").into_iter().for_each(loads);
+}
+
+fn loads(text: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("config"), text).unwrap();
+    m2sh(folder.path(), &["load", "-db", "config.sqlite", "-config", "config"]);
 }
