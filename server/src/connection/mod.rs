@@ -54,6 +54,7 @@ pub(crate) use head::{Parsed, parse as parse_head};
 pub(crate) use line::Line;
 pub(crate) use message::encode;
 pub(crate) use serving::Serving;
+pub(crate) use socket::read_now;
 pub(crate) use token::{decimal, elements, has_token};
 pub(crate) use vitals::{Identity, Kind, Observed, Phase, Vitals};
 

@@ -120,7 +120,7 @@ impl Socket {
     pub(super) fn read_now(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
         let read = match std::mem::take(&mut self.unread) {
             true => self.read_unread(buffer),
-            false => self.try_read(buffer),
+            false => read_now(&self.tcp, buffer),
         };
         match read? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -168,22 +168,6 @@ impl Socket {
         let size = rustix::io::read(&self.tcp, rustix::buffer::spare_capacity(buffer))?;
         self.unread = buffer.len() == buffer.capacity();
         Ok(size)
-    }
-
-    /// Reads once.  A read that leaves room has taken everything that was there, so that tokio may wait for the
-    /// next event: the read that would find nothing is saved.
-    fn try_read(&self, buffer: &mut Vec<u8>) -> io::Result<usize> {
-        let mut all = None;
-        let room = buffer.capacity() - buffer.len();
-        let read = || match rustix::io::read(&self.tcp, rustix::buffer::spare_capacity(buffer))? {
-            size if size > 0 && size < room => {
-                all = Some(size);
-                Err(io::ErrorKind::WouldBlock.into())
-            }
-            size => Ok(size),
-        };
-        let result = self.tcp.try_io(Interest::READABLE, read);
-        all.map_or(result, Ok)
     }
 
     /// Where to write what the client takes at once.
@@ -331,6 +315,22 @@ impl Socket {
         };
         let _ = tokio::time::timeout(LINGER, drain).await;
     }
+}
+
+/// Reads once.  A read that leaves room has taken everything that was there, so that tokio may wait for the next event:
+/// the read that would find nothing is saved.
+pub(crate) fn read_now(tcp: &TcpStream, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    let mut all = None;
+    let room = buffer.capacity() - buffer.len();
+    let read = || match rustix::io::read(tcp, rustix::buffer::spare_capacity(buffer))? {
+        size if size > 0 && size < room => {
+            all = Some(size);
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+        size => Ok(size),
+    };
+    let result = tcp.try_io(Interest::READABLE, read);
+    all.map_or(result, Ok)
 }
 
 impl Write for Now<'_> {

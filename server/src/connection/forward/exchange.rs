@@ -189,16 +189,15 @@ impl<'a> Exchange<'a> {
         if let Some(since) = self.up.held_since().filter(|_| !has_begun) {
             return Ok(Some(since + HOLD));
         }
-        if wait == Wait::Upstream || has_begun {
-            let deadline = self.moved + self.terms.idle;
-            if wait == Wait::Upstream {
-                return Ok(Some(deadline));
-            }
-            return self.watch(context, stream, now).map(|look| Some(look.map_or(deadline, |look| look.min(deadline))));
+        if wait == Wait::Upstream {
+            return Ok(Some(self.moved + self.terms.idle));
         }
-        let asked = *self.asked.get_or_insert(now);
-        let deadline = asked + self.terms.first_byte;
-        self.watch(context, stream, now).map(|look| Some(look.map_or(deadline, |look| look.min(deadline))))
+        let deadline = match has_begun {
+            true => self.moved + self.terms.idle,
+            false => *self.asked.get_or_insert(now) + self.terms.first_byte,
+        };
+        let look = self.watch(context, stream, now)?;
+        Ok(Some(look.map_or(deadline, |look| look.min(deadline))))
     }
 
     /// Notices a client that leaves while it has nothing to send; gives when to look again.

@@ -10,6 +10,7 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use super::upstream::{Load, Upstream};
+use crate::connection::read_now;
 
 /// A connection that belongs to no worker's event loop while nobody uses it.
 #[derive(Debug)]
@@ -108,21 +109,9 @@ impl Link {
     }
 
     /// Reads what is there behind the bytes of `buffer`; 0 is the end.
-    ///
-    /// A read that leaves room has taken everything that was there, so that the read that would find nothing is saved.
     pub(crate) fn poll_read(&self, context: &mut Context<'_>, buffer: &mut Vec<u8>) -> Poll<io::Result<usize>> {
         loop {
-            let mut all = None;
-            let room = buffer.capacity() - buffer.len();
-            let read = || match rustix::io::read(&self.socket, rustix::buffer::spare_capacity(buffer))? {
-                size if size > 0 && size < room => {
-                    all = Some(size);
-                    Err(io::ErrorKind::WouldBlock.into())
-                }
-                size => Ok(size),
-            };
-            let result = self.socket.try_io(Interest::READABLE, read);
-            match all.map_or(result, Ok) {
+            match read_now(&self.socket, buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     ready!(self.socket.poll_read_ready(context))?;
                 }
