@@ -83,6 +83,10 @@ pub enum Command {
     Log(Log),
     /// List the generations of the configuration: who made each, when and why
     Generations,
+    /// Print the configuration of a generation as a script
+    Show(Show),
+    /// Tell what two generations differ in, or a generation and the database [default: what a server runs with]
+    Diff(Diff),
     /// Make the configuration what it was in an earlier generation
     Rollback(Rollback),
     /// Write a line to the log
@@ -311,6 +315,31 @@ pub struct Log {
     /// Print the last seal, to be kept elsewhere
     #[arg(long, conflicts_with_all = ["since", "who", "what", "last", "follow", "verify"])]
     pub seal: bool,
+}
+
+/// Arguments of `show`.
+#[derive(Debug, clap::Args)]
+pub struct Show {
+    /// The number of the generation
+    #[arg(value_name = "GENERATION")]
+    pub generation: i64,
+    /// Where the script goes
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Arguments of `diff`.
+#[derive(Debug, clap::Args)]
+pub struct Diff {
+    /// Which server's generation, if none is named
+    #[command(flatten)]
+    pub which: Which,
+    /// The number of a generation [default: that of the running server]
+    #[arg(value_name = "FROM")]
+    pub from: Option<i64>,
+    /// The number of another [default: the database]
+    #[arg(value_name = "TO")]
+    pub to: Option<i64>,
 }
 
 /// Arguments of `rollback`.

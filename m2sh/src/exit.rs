@@ -11,7 +11,7 @@ pub enum Exit {
     Failure,
     /// 2: the command line makes no sense.
     Usage,
-    /// 2: `plan` has found that something would change.
+    /// 2: `plan` has found that something would change, `diff` that something differs.
     Changes,
     /// 3: a server that `running`, `stop`, `reload` or `control` was asked about does not run.
     NotRunning,

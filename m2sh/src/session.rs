@@ -52,6 +52,19 @@ impl Session {
         if self.db.exists() { self.config() } else { Ok(Config::fresh()) }
     }
 
+    /// Reads the configuration of a generation, in order to do that to it.
+    ///
+    /// # Errors
+    /// There is no such generation, or nothing was kept of it; what is wrong with the database.
+    pub fn generation(&self, number: i64, verb: &str) -> Result<Config, Error> {
+        let doing = format!("{verb} generation {number}");
+        let kept = self.database()?.generation(number).map_err(|error| self.cannot(&doing, error))?;
+        kept.ok_or_else(|| {
+            Error::cannot(&doing, "there is no such generation, or nothing was kept of it")
+                .hint(format!("`m2sh generations -db {}` lists them", self.db.display()))
+        })
+    }
+
     /// Reads the configuration, and checks that servers can run with it.
     ///
     /// # Errors

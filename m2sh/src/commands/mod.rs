@@ -7,6 +7,7 @@ mod control;
 mod convert;
 mod crew;
 mod demo;
+mod diff;
 mod dump;
 mod export;
 mod generations;
@@ -22,6 +23,7 @@ mod route;
 mod routes;
 mod running;
 mod servers;
+mod show;
 mod start;
 mod stop;
 mod uuid;
@@ -58,6 +60,8 @@ pub fn run(command: Command, session: &mut Session) -> Result<Exit, Error> {
         Command::Running(which) => running::run(&which, session),
         Command::Log(args) => log::run(&args, session),
         Command::Generations => generations::run(session),
+        Command::Show(args) => show::run(&args, session),
+        Command::Diff(args) => diff::run(&args, session),
         Command::Rollback(args) => rollback::run(&args, session),
         Command::Commit(args) => commit::run(args, session),
         Command::Demo(args) => demo::run(&args, session),

@@ -13,12 +13,8 @@ use crate::session::Session;
 pub(super) fn run(args: &Rollback, session: &mut Session) -> Result<Exit, Error> {
     let number = args.generation;
     let doing = format!("go back to generation {number}");
-    let kept = session.database()?.generation(number).map_err(|error| session.cannot(&doing, error))?;
+    let config = session.generation(number, "go back to")?;
     let db = session.db.display().to_string();
-    let config = kept.ok_or_else(|| {
-        Error::cannot(&doing, "there is no such generation, or nothing was kept of it")
-            .hint(format!("`m2sh generations -db {db}` lists them"))
-    })?;
     let (checked, _) =
         check::check(config.clone()).map_err(|problems| session.faulty(&session.db, &config, &problems))?;
     let entry = session.operator.entry("rollback", args.because.why.as_deref());

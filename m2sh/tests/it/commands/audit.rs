@@ -150,3 +150,22 @@ fn what_was_never_kept_cannot_be_gone_back_to() {
     bench.m2sh("rollback 2").exits(1).complains(&["0 is not a TCP port"]);
     assert_eq!(bench.log().len(), 2, "nothing was changed, and nothing logged");
 }
+
+#[test]
+fn generations_are_shown_and_compared() {
+    let bench = Bench::with(vec![server("one", "1", 6767)]);
+    bench.save(&mongrel2::config::Config { servers: vec![server("two", "1", 6868)], ..Default::default() });
+    let script = bench.m2sh("show 1").prints();
+    assert!(script.starts_with("// Generation 1.\n"), "{script}");
+    std::fs::write(bench.path("one.rhai"), &script).unwrap();
+    let told = bench.m2sh("diff 1 2").exits(2).stdout;
+    assert!(
+        told.contains("port: 6767 -> 6868\n") && told.ends_with("Difference: 0 added, 1 changed, 0 removed\n"),
+        "{told}"
+    );
+    assert_eq!(bench.m2sh("diff 2").prints(), "No difference: generation 2 and config.sqlite are the same\n");
+    bench.m2sh("load -config one.rhai").prints();
+    assert!(bench.m2sh("servers").prints().starts_with("one\t"), "it loads to what it was");
+    bench.m2sh("diff 7").exits(1).complains(&["there is no such generation"]);
+    bench.m2sh("diff").exits(1).complains(&["ask server one 1 for its generation", "m2sh generations"]);
+}

@@ -41,7 +41,7 @@ fn a_file_of_the_original_is_loaded_converted_and_exported() {
     let bench = Bench::empty();
     std::fs::write(bench.path("mongrel2.conf"), ORIGINAL).unwrap();
     let loaded = bench.m2sh("load").prints();
-    assert_eq!(loaded, "Loaded 1 server, 1 host, 1 route from mongrel2.conf into config.sqlite\n");
+    assert!(loaded.ends_with("\nLoaded 1 server, 1 host, 1 route from mongrel2.conf into config.sqlite\n"), "{loaded}");
     assert_eq!(bench.m2sh("convert mongrel2.conf").prints(), CONVERTED);
     let exported = bench.m2sh("export").prints();
     let (head, rest) = exported.split_once("\n\n").unwrap();
