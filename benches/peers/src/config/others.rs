@@ -50,7 +50,7 @@ fn nginx_tls(folder: &str) -> String {
 /// That of haproxy.
 pub(super) fn haproxy(address: SocketAddr, upstream: SocketAddr) -> String {
     format!(
-        "global\n    nbthread 1\n    maxconn 20000\n\
+        "global\n    nbthread 1\n    maxconn 4000\n\
          defaults\n    mode http\n    timeout connect 5s\n    timeout client 3600s\n    timeout server 3600s\n\
          frontend peers\n    bind {address}\n    default_backend upstream\n\
          backend upstream\n    server upstream {upstream}\n"
