@@ -21,7 +21,10 @@ use super::request::{Manner, Refusal, Request};
 use super::token::has_token;
 use super::vitals::{Kind, Phase};
 use super::{After, Aim, Connection, Outcome};
-use crate::target::proxy::{Asked, Care, Expected, Fallback, Hop, Link, Proxy, Tried, render_request};
+use crate::target::proxy::{Asked, Care, Expected, Fallback, Hop, Link, Proxy, Tried, hops, render_request};
+
+/// How often a request may have been forwarded: more often it is on its way in a circle.
+const MOST_HOPS: usize = 16;
 
 /// A request that an upstream is to answer.
 #[derive(Clone, Copy)]
@@ -46,6 +49,7 @@ impl Connection {
         self.stream.vitals().enter(Phase::Forwarding);
         let mut up = Upward::new(request, self.stream.take_rest());
         let outcome = match &proxy.sessions {
+            _ if hops(request.headers()) > MOST_HOPS => Ok(Box::pin(self.failure(&errand, &up, 508)).await),
             Some(sessions) => Box::pin(self.run_pinned(&errand, &mut up, sessions)).await,
             None => self.run(&errand, &mut up).await,
         };
@@ -132,6 +136,7 @@ impl Connection {
             method: request.method(),
             path: request.path(),
             query: request.query(),
+            host: request.host(),
             minor: request.head.minor,
             is_chunked: request.head.framing == Framing::Chunked,
         };
@@ -168,13 +173,16 @@ impl Connection {
         match &proxy.fallback {
             Some(Fallback::Directory(directory)) if is_plain => self.file(request, aim.site, directory, rest).await,
             Some(Fallback::Redirect(redirect)) if is_plain => self.redirect(request, aim.host, redirect).await,
-            _ => {
-                // What is left of a body must not be taken for a request.
-                let manner = request.manner();
-                let manner = Manner { keep_alive: manner.keep_alive && up.is_read(), ..manner };
-                self.error_of(manner, status, aim.host).await
-            }
+            _ => self.failure(errand, up, status).await,
         }
+    }
+
+    /// Answers with an error.
+    async fn failure(&mut self, errand: &Errand<'_>, up: &Upward, status: u16) -> Outcome {
+        // What is left of a body must not be taken for a request.
+        let manner = errand.request.manner();
+        let manner = Manner { keep_alive: manner.keep_alive && up.is_read(), ..manner };
+        self.error_of(manner, status, errand.aim.host).await
     }
 
     /// Passes on what both sides say, until they have nothing more to say; client and upstream have `said` something.

@@ -12,7 +12,7 @@ use super::Errand;
 use super::downward::Downward;
 use super::exchange::{End, Exchange, Terms};
 use super::upward::Upward;
-use crate::connection::request::{Manner, Refusal};
+use crate::connection::request::Refusal;
 use crate::connection::{After, Connection, Outcome};
 use crate::target::proxy::{Held, Link, Session, Sessions, Token, Tried, cookies, set_cookie, without_cookie};
 
@@ -158,9 +158,7 @@ impl Connection {
     /// Answers a client for whom there is no room.
     async fn unavailable(&mut self, errand: &Errand<'_>, up: &Upward, sessions: &Sessions) -> Outcome {
         sessions.tell_refusal(&errand.proxy.config.session_cookie, Instant::now());
-        let manner = errand.request.manner();
-        let manner = Manner { keep_alive: manner.keep_alive && up.is_read(), ..manner };
-        self.error_of(manner, 503, errand.aim.host).await
+        self.failure(errand, up, 503).await
     }
 }
 

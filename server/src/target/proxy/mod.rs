@@ -43,7 +43,7 @@ pub(crate) use self::passage::Passage;
 pub(crate) use self::pool::Pool;
 pub(crate) use self::proxies::{Proxies, Routed};
 pub(crate) use self::reach::Tried;
-pub(crate) use self::request::{Asked, Hop, render as render_request};
+pub(crate) use self::request::{Asked, Hop, hops, render as render_request};
 pub(crate) use self::session::{Held, Seen, Session};
 pub(crate) use self::sessions::Sessions;
 pub(crate) use self::token::Token;

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use super::fields::{Name, Nominated, name};
-use crate::connection::Address;
+use crate::connection::{Address, elements};
 
 /// A client's request.
 #[derive(Debug, Clone, Copy)]
@@ -13,6 +13,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) method: &'a [u8],
     pub(crate) path: &'a [u8],
     pub(crate) query: Option<&'a [u8]>,
+    /// The host that is meant, for a request without a Host header.
+    pub(crate) host: Option<&'a [u8]>,
     /// 0 for HTTP/1.0, 1 for HTTP/1.1.
     pub(crate) minor: u8,
     /// Whether the body comes in chunks, and goes on in chunks.
@@ -65,10 +67,10 @@ pub(crate) fn render<'a>(
     }
     out.extend_from_slice(b" HTTP/1.1\r\n");
     let nominated = Nominated::of(headers.clone());
-    let mut said = Said::default();
+    let mut said = Said { host: asked.host, ..Said::default() };
     // Host comes first (RFC 9110, section 7.2).
     let host = hop.host.or_else(|| headers.clone().find(|header| name(header.0) == Name::Host).map(|header| header.1));
-    line(out, "Host", host.unwrap_or_default());
+    line(out, "Host", host.or(asked.host).unwrap_or_default());
     for (field, value) in headers {
         match name(field) {
             Name::Host => said.host = Some(value),
@@ -92,6 +94,12 @@ pub(crate) fn render<'a>(
     }
     add(out, asked, &said, hop);
     out.extend_from_slice(b"\r\n");
+}
+
+/// How often a request has been forwarded by servers like this one (RFC 9110, section 7.6.3).
+pub(crate) fn hops<'a>(headers: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> usize {
+    let lists = headers.filter(|header| name(header.0) == Name::Via);
+    lists.flat_map(|header| elements(header.1)).filter(|element| element.ends_with(b" mongrel2")).count()
 }
 
 /// What this hop adds.
@@ -168,7 +176,8 @@ pub(super) fn header(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
 mod tests {
     use super::*;
 
-    const ASKED: Asked<'_> = Asked { method: b"GET", path: b"/a", query: None, minor: 1, is_chunked: false };
+    const ASKED: Asked<'_> =
+        Asked { method: b"GET", path: b"/a", query: None, host: None, minor: 1, is_chunked: false };
 
     const HOP: Hop<'_> = Hop {
         peer: IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1)),
@@ -247,6 +256,13 @@ mod tests {
     }
 
     #[test]
+    fn hops_are_counted() {
+        let headers: [(&[u8], &[u8]); 3] =
+            [(b"Via", b"1.1 mongrel2, 1.1 other, 1.0 mongrel2"), (b"via", b"1.1 mongrel2"), (b"X", b"1.1 mongrel2")];
+        assert_eq!(hops(headers.into_iter()), 3);
+    }
+
+    #[test]
     fn who_is_trusted_is_passed_on() {
         let trusting = Hop { trusts_client: true, ..HOP };
         let lines = [
@@ -286,6 +302,7 @@ mod tests {
             &["Connection: Upgrade", "Upgrade: websocket"],
         );
         check(Asked { minor: 0, ..ASKED }, &["Host: x", "Via: 1.1 front"], HOP, &["Via: 1.1 front, 1.0 mongrel2"]);
+        check(Asked { host: Some(b"x"), ..ASKED }, &[], HOP, &[]);
         check(ASKED, &["Host: x"], Hop { host: Some(b"inner"), ..HOP }, &["Host: inner"]);
         check(ASKED, &["Host: x", "Cookie: a=b"], HOP, &["Cookie: a=b"]);
         check(

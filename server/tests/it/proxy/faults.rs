@@ -343,3 +343,24 @@ fn a_client_that_only_closes_its_sending_half_gets_its_answer() {
     link.send(OK);
     assert_eq!(client.answer().text(), "ok");
 }
+
+#[test]
+fn a_proxy_that_leads_to_itself_comes_to_an_end() {
+    let mut site = crate::harness::Site::new();
+    let port = site.address().port().into();
+    site = site.route("/", Target::Proxy(Proxy { addr: "127.0.0.1".into(), port, ..Proxy::default() }));
+    let running = site.start();
+    assert_eq!(running.get("/").status, 508);
+    let posted = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello";
+    assert_eq!(running.ask(posted).status, 508);
+}
+
+#[test]
+fn a_host_that_only_the_target_names_is_the_upstreams_too() {
+    let upstream = Upstream::start();
+    let running = start(upstream.proxy());
+    let mut client = running.connect();
+    client.send("GET http://example.com/a HTTP/1.0\r\n\r\n");
+    let head = upstream.accept().head();
+    assert!(head.starts_with("GET /a HTTP/1.1\r\nHost: example.com\r\n"), "{head}");
+}
