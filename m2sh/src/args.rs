@@ -165,6 +165,9 @@ pub struct Load {
     /// Do not ask before a server, host or route is removed
     #[arg(long)]
     pub yes: bool,
+    /// Have the servers that run reload it; if one of them can't, put back what was there
+    #[arg(long)]
+    pub reload: bool,
     /// Why
     #[command(flatten)]
     pub because: Because,

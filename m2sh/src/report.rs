@@ -53,14 +53,24 @@ impl Report {
         self.done > 0
     }
 
+    /// The outcomes for people.
+    pub fn lines(&self) -> impl Iterator<Item = &String> {
+        self.told.iter().map(|(line, _)| line)
+    }
+
+    /// The outcomes for programs.
+    pub fn rows(&self) -> impl Iterator<Item = &Value> {
+        self.told.iter().map(|(_, row)| row)
+    }
+
     /// Prints the outcomes, and sums them up: a failure counts first, and that nothing ran at all last.
     ///
     /// # Errors
     /// What the output says.
     pub fn finish(self, session: &mut Session) -> Result<Exit, Error> {
         match session.show.form() {
-            Form::Json => session.show.json(&self.told.into_iter().map(|(_, json)| json).collect::<Vec<_>>())?,
-            Form::Lines | Form::Terminal => self.told.iter().try_for_each(|(text, _)| session.show.line(text))?,
+            Form::Json => session.show.json(&self.rows().collect::<Vec<_>>())?,
+            Form::Lines | Form::Terminal => self.lines().try_for_each(|line| session.show.line(line))?,
         }
         Ok(match (self.failed, self.done) {
             (0, 0) => Exit::NotRunning,

@@ -34,17 +34,21 @@ fn reload(report: &mut Report, found: &Found, control_port: &str) {
         return report.absent(found);
     };
     let refusal = |reason: &str| Error::cannot(format!("reload server {}", found.title()), reason);
-    match Port::open(&found.server, control_port, process).map(|port| port.ask(&Command::Reload)) {
-        Ok(Ok(answer)) => match number(&answer, "generation") {
-            Some(generation) => report.reloaded(found, generation, &warnings(&answer)),
-            None => report.failed(&refusal("the answer names no generation")),
-        },
-        Ok(Err(error)) => report.failed(&refusal(&error.to_string())),
+    match Port::open(&found.server, control_port, process).map(|port| ask(&port)) {
+        Ok(Ok((generation, warnings))) => report.reloaded(found, generation, &warnings),
+        Ok(Err(reason)) => report.failed(&refusal(&reason)),
         Err(_) => match process.signal(Signal::HUP) {
             Ok(()) => report.done("Reloading", found),
             Err(error) => report.failed(&refused("reload", found, &error)),
         },
     }
+}
+
+/// Has a server reload, and gives the generation that it serves then, and what it warns of; else why it doesn't.
+pub(super) fn ask(port: &Port<'_>) -> Result<(i64, Vec<String>), String> {
+    let answer = port.ask(&Command::Reload).map_err(|error| error.to_string())?;
+    let generation = number(&answer, "generation").ok_or("the answer names no generation")?;
+    Ok((generation, warnings(&answer)))
 }
 
 /// What an answer to reload warns of; that of an older server has no such column.

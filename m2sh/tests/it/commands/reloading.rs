@@ -94,3 +94,82 @@ fn what_the_server_warns_of_is_passed_on() {
     assert_eq!(output.stderr, format!("{warning} `a.crt`\n{warning} `b.crt`\n"));
     answering.join().unwrap();
 }
+
+/// Writes `config.rhai`: what is loaded, with this in place of that.
+fn edit(bench: &Bench, that: &str, this: &str) {
+    let script = bench.m2sh("export").prints();
+    assert!(script.contains(that), "no `{that}` in:\n{script}");
+    bench.script("config.rhai", &script.replace(that, this));
+}
+
+#[test]
+fn load_has_it_served() {
+    let (bench, process) = start();
+    let pid = process.id();
+    edit(&bench, "example.org", "example.test");
+    let output = bench.m2sh("load -reload -why test").prints();
+    let expected = format!("into config.sqlite\nReloaded server a 1 at PID {pid}, generation 2\n");
+    assert!(output.ends_with(&expected), "{output}");
+    let what: Vec<_> = bench.log().into_iter().filter(|entry| entry.why == "test").map(|entry| entry.what).collect();
+    assert_eq!(what, ["load", "reload"]);
+    // Also when it is only the server that doesn't know it yet.
+    let json = bench.m2sh("load -reload").json();
+    assert_eq!((&json["changes"], &json["put_back"]), (&serde_json::json!([]), &false.into()));
+    assert_eq!((&json["reload"][0]["outcome"], &json["reload"][0]["generation"]), (&"reloaded".into(), &2.into()));
+}
+
+#[test]
+fn load_reloads_what_runs() {
+    let bench = Bench::with(vec![server("a", "1", free_port())]);
+    edit(&bench, "example.org", "example.test");
+    let output = bench.m2sh("load -reload").prints();
+    assert!(output.contains("PID file ") && output.ends_with(" not found for server a 1\n"), "{output}");
+}
+
+#[test]
+fn what_a_server_cannot_serve_is_put_back() {
+    let ports = [free_port(), free_port()];
+    let mut servers = [("a", "1", ports[0]), ("b", "2", ports[1])].map(|(name, uuid, port)| server(name, uuid, port));
+    for server in &mut servers {
+        server.hosts.iter_mut().for_each(|host| host.routes.clear());
+        server.pid_file = format!("/run/{}.pid", server.name);
+        server.control_port = format!("ipc://run/{}.control", server.name);
+    }
+    let bench = Bench::with(servers.into());
+    bench.sql("INSERT INTO setting (key, value) VALUES ('server.daemonize', '0')");
+    let processes = ["a", "b"].map(|name| {
+        let mut m2sh = bench.m2sh(&format!("start -name {name}"));
+        let process = Process::start(m2sh.command.stdout(Stdio::null()));
+        process.wait_for_stderr("listens on");
+        process
+    });
+    let before = bench.m2sh("export").prints();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    edit(&bench, &format!("port: {}", ports[1]), &format!("port: {}", taken.local_addr().unwrap().port()));
+    let output = bench.m2sh("load -reload").exits(1);
+    let [a, b] = processes.each_ref().map(Process::id);
+    let reloaded = |name, pid, generation| format!("Reloaded server {name} at PID {pid}, generation {generation}\n");
+    let expected = [reloaded("a 1", a, 2), reloaded("a 1", a, 3), reloaded("b 2", b, 3)].concat();
+    assert!(output.stdout.ends_with(&expected), "{}", output.stdout);
+    for text in
+        ["m2sh: cannot reload server b 2: cannot listen on ", "m2sh: cannot load `config.rhai`: not every server"]
+    {
+        assert!(output.stderr.contains(text), "{}", output.stderr);
+    }
+    assert_eq!(bench.m2sh("export").prints(), before);
+    let json: serde_json::Value = serde_json::from_str(&bench.m2sh("load -reload -json").exits(1).stdout).unwrap();
+    assert_eq!(json["put_back"], true);
+    let what: Vec<_> = bench.log().into_iter().rev().take(3).map(|entry| entry.what).collect();
+    assert_eq!(what, ["reload", "rollback", "load"]);
+}
+
+#[test]
+fn nothing_is_loaded_for_a_server_that_cannot_be_asked() {
+    let (bench, _process) = start();
+    edit(&bench, "example.org", "example.test");
+    bench.sql("UPDATE server SET control_port = 'ipc://run/elsewhere'");
+    let before = bench.m2sh("export").prints();
+    let cause = "m2sh: cannot load `config.rhai`: server a 1 cannot be asked to reload: ";
+    bench.m2sh("load -reload").exits(1).complains(&[cause, "hint: without `-reload` it is loaded"]);
+    assert_eq!(bench.m2sh("export").prints(), before);
+}

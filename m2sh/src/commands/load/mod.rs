@@ -3,6 +3,8 @@
 //! The script is run and checked before the database is so much as opened.  What changes is told; somebody at a
 //! terminal is asked before a server, host or route goes.
 
+mod reload;
+
 use std::path::{Path, PathBuf};
 
 use mongrel2::config::difference::{Change, Kind, Noun, difference};
@@ -21,15 +23,31 @@ use crate::script::{self, Facts, Troubles};
 use crate::session::Session;
 use crate::show::{Form, escape};
 
+use reload::{Outcome, Servers};
+
 pub(super) fn run(args: &Load, session: &mut Session) -> Result<Exit, Error> {
     let source = match &args.plan {
         Some(file) => Some(of_plan(file, session)?),
         None => of_script(&wanted_script(args, session)?, &facts(), session)?,
     };
     let Some(mut source) = source else { return Ok(Exit::Failure) };
+    let why = args.because.why.as_deref();
+    let servers = if args.reload { Some(Servers::find(&source, session)?) } else { None };
+    if let Some(servers) = &servers {
+        source.base.get_or_insert_with(|| servers.base());
+    }
     let is_told = !args.yes && ask(&mut source, session)?;
-    let changes = put(&source, args.because.why.as_deref(), session)?;
-    told(&source, changes.as_deref().ok(), is_told, session)
+    let changes = put(&source, why, session)?.ok();
+    if session.show.form() != Form::Json {
+        told(&source, changes.as_deref(), is_told, session)?;
+    }
+    let reloaded = servers.map(|servers| servers.reload(&source, why, session)).transpose()?;
+    if session.show.form() == Form::Json {
+        told_json(&source, changes.as_deref(), reloaded.as_ref(), session)?;
+    } else if let Some(Outcome { report, .. }) = &reloaded {
+        report.lines().try_for_each(|line| session.show.line(line))?;
+    }
+    Ok(if reloaded.is_some_and(|outcome| outcome.is_put_back) { Exit::Failure } else { Exit::Success })
 }
 
 /// Runs a script and saves what it says; `None` if it is faulty, which has been told then.
@@ -170,23 +188,34 @@ fn tell(changes: &[Change], session: &mut Session) -> Result<(), Error> {
     Ok(())
 }
 
-fn told(source: &Source, changes: Option<&[Change]>, is_told: bool, session: &mut Session) -> Result<Exit, Error> {
-    let (file, db) = (source.file.display(), session.db.display().to_string());
-    let [servers, hosts, routes] = counts(&source.config);
-    if session.show.form() == Form::Json {
-        session.show.json(&json!({
-            "config": source.script, "db": db, "servers": servers, "hosts": hosts, "routes": routes,
-            "changes": changes,
-        }))?;
-        return Ok(Exit::Success);
-    }
+fn told(source: &Source, changes: Option<&[Change]>, is_told: bool, session: &mut Session) -> Result<(), Error> {
     match changes {
         Some([]) => session.show.line("Nothing changed")?,
         Some(changes) if !is_told => tell(changes, session)?,
         _ => (),
     }
-    session.show.line(&escape(&format!("Loaded {} from {file} into {db}", counts_text(&source.config))))?;
-    Ok(Exit::Success)
+    let (file, db) = (source.file.display(), session.db.display());
+    let line = escape(&format!("Loaded {} from {file} into {db}", counts_text(&source.config)));
+    session.show.line(&line)?;
+    Ok(())
+}
+
+fn told_json(
+    source: &Source,
+    changes: Option<&[Change]>,
+    reloaded: Option<&Outcome>,
+    session: &mut Session,
+) -> Result<(), Error> {
+    let [servers, hosts, routes] = counts(&source.config);
+    let mut json = json!({
+        "config": source.script, "db": session.db.display().to_string(),
+        "servers": servers, "hosts": hosts, "routes": routes, "changes": changes,
+    });
+    if let Some(Outcome { report, is_put_back }) = reloaded {
+        json["reload"] = report.rows().cloned().collect();
+        json["put_back"] = (*is_put_back).into();
+    }
+    Ok(session.show.json(&json)?)
 }
 
 /// How many servers, hosts and routes there are.
