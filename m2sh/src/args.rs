@@ -87,6 +87,8 @@ pub enum Command {
     Show(Show),
     /// Tell what two generations differ in, or a generation and the database [default: what a server runs with]
     Diff(Diff),
+    /// Tell whether the script, the database and the running servers agree
+    Drift(Script),
     /// Make the configuration what it was in an earlier generation
     Rollback(Rollback),
     /// Write a line to the log

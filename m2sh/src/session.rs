@@ -57,12 +57,22 @@ impl Session {
     /// # Errors
     /// There is no such generation, or nothing was kept of it; what is wrong with the database.
     pub fn generation(&self, number: i64, verb: &str) -> Result<Config, Error> {
-        let doing = format!("{verb} generation {number}");
-        let kept = self.database()?.generation(number).map_err(|error| self.cannot(&doing, error))?;
-        kept.ok_or_else(|| {
-            Error::cannot(&doing, "there is no such generation, or nothing was kept of it")
-                .hint(format!("`m2sh generations -db {}` lists them", self.db.display()))
+        self.kept(number)?.ok_or_else(|| {
+            Error::cannot(
+                format!("{verb} generation {number}"),
+                "there is no such generation, or nothing was kept of it",
+            )
+            .hint(format!("`m2sh generations -db {}` lists them", self.db.display()))
         })
+    }
+
+    /// Reads the configuration of a generation, if it was kept.
+    ///
+    /// # Errors
+    /// What is wrong with the database.
+    pub fn kept(&self, number: i64) -> Result<Option<Config>, Error> {
+        let doing = format!("read generation {number}");
+        self.database()?.generation(number).map_err(|error| self.cannot(&doing, error))
     }
 
     /// Reads the configuration, and checks that servers can run with it.

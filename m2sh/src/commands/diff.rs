@@ -37,16 +37,20 @@ fn running(args: &Diff, session: &Session) -> Result<(String, i64), Error> {
     let [found] = &found[..] else {
         return Err(Error::usage("compare several servers", "each may run with another generation"));
     };
+    let setting = session.checked()?.settings().control_port.clone();
+    Ok((found.title(), generation_of(found, &setting)?))
+}
+
+/// The generation that a server runs with, which it is asked for.
+pub(super) fn generation_of(found: &Found, control_port: &str) -> Result<i64, Error> {
     let doing = format!("ask server {} for its generation", found.title());
     let Some(process) = found.process() else {
         return Err(Error::cannot(doing, found.absence())
             .hint("name a generation: `m2sh diff 1`; `m2sh generations` lists them"));
     };
-    let setting = session.checked()?.settings().control_port.clone();
-    let told = Port::open(&found.server, &setting, process).and_then(|port| port.ask(&Command::Info));
+    let told = Port::open(&found.server, control_port, process).and_then(|port| port.ask(&Command::Info));
     let told = told.map_err(|error| Error::cannot(&doing, error))?;
-    let generation = number(&told, "generation").ok_or_else(|| Error::cannot(&doing, "it tells none"))?;
-    Ok((found.title(), generation))
+    number(&told, "generation").ok_or_else(|| Error::cannot(&doing, "it tells none"))
 }
 
 fn tell(old: &Config, new: &Config, what: &str, session: &mut Session) -> Result<Exit, Error> {

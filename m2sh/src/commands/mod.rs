@@ -8,6 +8,7 @@ mod convert;
 mod crew;
 mod demo;
 mod diff;
+mod drift;
 mod dump;
 mod export;
 mod generations;
@@ -62,6 +63,7 @@ pub fn run(command: Command, session: &mut Session) -> Result<Exit, Error> {
         Command::Generations => generations::run(session),
         Command::Show(args) => show::run(&args, session),
         Command::Diff(args) => diff::run(&args, session),
+        Command::Drift(args) => drift::run(&args, session),
         Command::Rollback(args) => rollback::run(&args, session),
         Command::Commit(args) => commit::run(args, session),
         Command::Demo(args) => demo::run(&args, session),

@@ -155,13 +155,16 @@ fn wanted_script(args: &Load, session: &Session) -> Result<PathBuf, Error> {
     script_path(args.config.as_deref(), "load", &hint)
 }
 
+const DEFAULTS: [&str; 2] = ["mongrel2.conf", "config.rhai"];
+
+/// The script where none was named: the first of the usual ones that is there.
+pub(super) fn default_script() -> Option<PathBuf> {
+    DEFAULTS.into_iter().map(PathBuf::from).find(|path| path.exists())
+}
+
 /// The script: what was named, else `mongrel2.conf`, else `config.rhai`.
 pub(super) fn script_path(named: Option<&Path>, verb: &str, next: &str) -> Result<PathBuf, Error> {
-    let defaults = ["mongrel2.conf", "config.rhai"].map(PathBuf::from);
-    let path = match named {
-        Some(path) => path.to_owned(),
-        None => defaults.iter().find(|path| path.exists()).unwrap_or(&defaults[0]).clone(),
-    };
+    let path = named.map(Path::to_owned).or_else(default_script).unwrap_or_else(|| DEFAULTS[0].into());
     if path.exists() {
         return Ok(path);
     }

@@ -173,3 +173,34 @@ fn nothing_is_loaded_for_a_server_that_cannot_be_asked() {
     bench.m2sh("load -reload").exits(1).complains(&[cause, "hint: without `-reload` it is loaded"]);
     assert_eq!(bench.m2sh("export").prints(), before);
 }
+
+#[test]
+fn drift_tells_three_ways() {
+    let (bench, _process) = start();
+    edit(&bench, "example.org", "example.org");
+    bench.m2sh("load -reload").prints();
+    assert_eq!(bench.m2sh("drift").prints(), "No drift\n");
+    edit(&bench, "example.org", "example.test");
+    bench.sql("UPDATE server SET access_log = '/logs/sql.log'");
+    let changed = |from: &str, to: &str| format!("~ server a\n    access_log: {from} -> {to}\n");
+    let told = bench.m2sh("drift").exits(2).stdout;
+    let (usual, edited) = ("/logs/access.log", "/logs/sql.log");
+    let behind = "Behind m2sh's back, since generation 2, the database was changed:\n";
+    let server = "To reload server a 1, which runs with generation 2, would change:\n";
+    for (heading, change) in [(behind, changed(usual, edited)), (server, changed(usual, edited))] {
+        assert!(told.contains(&format!("{heading}{change}")), "{told}");
+    }
+    assert!(told.starts_with("To load config.rhai would change:\n"), "{told}");
+    let json: serde_json::Value = serde_json::from_str(&bench.m2sh("drift -json").exits(2).stdout).unwrap();
+    let told = [&json[0]["script"], &json[1]["generation"], &json[2]["server"]];
+    assert_eq!(told, [&serde_json::json!("config.rhai"), &2.into(), &"1".into()]);
+}
+
+#[test]
+fn drift_of_a_server_that_tells_nothing() {
+    let (bench, _process) = start();
+    bench.sql("UPDATE server SET control_port = 'ipc://run/elsewhere'");
+    let output = bench.m2sh("drift").exits(1);
+    assert!(output.stdout.starts_with("Behind m2sh's back"), "{}", output.stdout);
+    assert!(output.stderr.contains("cannot ask server a 1 for its generation"), "{}", output.stderr);
+}
