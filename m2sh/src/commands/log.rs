@@ -14,7 +14,7 @@ use crate::session::Session;
 use crate::show::{Form, escape};
 use crate::since;
 
-/// How often is looked for new entries.
+/// How often is looked for new entries: SQLite tells no other process of them.
 const TICK: Duration = Duration::from_millis(200);
 
 pub(super) fn run(args: &Log, session: &mut Session) -> Result<Exit, Error> {

@@ -56,18 +56,16 @@ impl Servers {
     pub(super) fn reload(&self, source: &Source, why: Option<&str>, session: &Session) -> Result<Outcome, Error> {
         let mut report = Report::default();
         let refuses = self.found.iter().position(|found| !self.reload_one(found, &mut report));
-        if let Some(last) = refuses {
-            self.put_back(source, session)?;
-            self.found[..=last].iter().for_each(|found| {
-                self.reload_one(found, &mut report);
-            });
+        let put_back = refuses.map(|last| self.put_back(source, session).map(|()| &self.found[..=last])).transpose();
+        if let Ok(Some(asked)) = put_back {
+            asked.iter().for_each(|found| _ = self.reload_one(found, &mut report));
             let cause = "not every server can serve it, and the configuration that was there is in force again";
             say(&format!("m2sh: cannot {}: {cause}", source.doing()));
         }
         if report.any_done() {
             session.record(&session.operator.entry("reload", why));
         }
-        Ok(Outcome { report, is_put_back: refuses.is_some() })
+        put_back.map(|asked| Outcome { report, is_put_back: asked.is_some() })
     }
 
     /// Whether a server serves the configuration of the database now, or need not as it doesn't run.

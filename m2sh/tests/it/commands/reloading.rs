@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::process::Stdio;
 
 use mongrel2::control::Client;
-use mongrel2::wire::control::{Command, Language, Table, render_answer};
+use mongrel2::wire::control::{Command, Failure, Language, Table, render_answer};
 use mongrel2::wire::tnetstring::Value;
 use testkit::{Process, wait};
 
@@ -161,6 +161,38 @@ fn what_a_server_cannot_serve_is_put_back() {
     assert_eq!(json["put_back"], true);
     let what: Vec<_> = bench.log().into_iter().rev().take(3).map(|entry| entry.what).collect();
     assert_eq!(what, ["reload", "rollback", "load"]);
+}
+
+#[test]
+fn what_somebody_else_has_loaded_meanwhile_stays() {
+    let (bench, process) = start();
+    edit(&bench, "example.org", "example.test");
+    let pid = process.id();
+    let played = zmq::Context::new().socket(zmq::REP).unwrap();
+    played.bind(&format!("ipc://{}", bench.path("run/other").display())).unwrap();
+    bench.sql("UPDATE server SET control_port = 'ipc://run/other'");
+    let patience = i32::try_from(wait::DEADLINE.as_millis()).unwrap();
+    played.set_rcvtimeo(patience).unwrap();
+    let output = std::thread::scope(|scope| {
+        let loading = scope.spawn(|| bench.m2sh("load -reload").exits(1));
+        let answer = |answer| {
+            played.recv_bytes(0).unwrap();
+            played.send(render_answer(Language::Tnetstring, None, &answer), 0).unwrap();
+        };
+        // Asked before the load who it is, then again, and to reload.
+        for _ in 0..2 {
+            answer(Ok(Table::row([("pid", u64::from(pid).into())])));
+        }
+        played.poll(zmq::POLLIN, patience.into()).unwrap();
+        bench.sql("UPDATE server SET access_log = '/logs/theirs.log'");
+        answer(Err(Failure { code: "RELOAD".into(), error: "no room".into() }));
+        loading.join().unwrap()
+    });
+    for text in ["cannot reload server a 1: no room", "cannot put back the configuration that was there: ", "meanwhile"]
+    {
+        assert!(output.stderr.contains(text), "{}", output.stderr);
+    }
+    assert!(bench.m2sh("export").prints().contains("/logs/theirs.log"));
 }
 
 #[test]
