@@ -144,7 +144,10 @@ CREATE TABLE log (id INTEGER PRIMARY KEY,
     happened_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,    -- UTC
     how TEXT,
     why TEXT,
-    seal TEXT DEFAULT '');                  -- SHA-256 of the seal before it and of what has come since; '': it has none
+    seal TEXT DEFAULT '',                   -- SHA-256 of the seal before it and of what has come since; '': it has none
+    servers TEXT DEFAULT NULL,              -- uuids of the servers that it is about, with blanks between; '*': all; NULL: none
+    login TEXT DEFAULT NULL,                -- as whom the user logged in, where the kernel knows it (proc_pid_loginuid(5))
+    uid INTEGER DEFAULT NULL);              -- user id of the program that wrote it
 
 -- One row for each change of the configuration, numbered; it outlives the configuration like the log.
 CREATE TABLE generation (id INTEGER PRIMARY KEY,

@@ -305,6 +305,9 @@ pub struct Log {
     /// Only entries about this: the name of a command, or what was committed
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub what: Option<String>,
+    /// Only what was done to this server
+    #[arg(long, value_name = "NAME|UUID")]
+    pub server: Option<String>,
     /// Only so many, the newest ones
     #[arg(short = 'n', long, value_name = "NUMBER")]
     pub last: Option<u32>,
@@ -312,13 +315,13 @@ pub struct Log {
     #[arg(short, long)]
     pub follow: bool,
     /// Look whether the log is as it was written, by its seals
-    #[arg(long, conflicts_with_all = ["since", "who", "what", "last", "follow"])]
+    #[arg(long, conflicts_with_all = ["since", "who", "what", "server", "last", "follow"])]
     pub verify: bool,
     /// A seal that was kept elsewhere, which has to be there
     #[arg(long, value_name = "SEAL", requires = "verify")]
     pub kept: Option<String>,
     /// Print the last seal, to be kept elsewhere
-    #[arg(long, conflicts_with_all = ["since", "who", "what", "last", "follow", "verify"])]
+    #[arg(long, conflicts_with_all = ["since", "who", "what", "server", "last", "follow", "verify"])]
     pub seal: bool,
 }
 

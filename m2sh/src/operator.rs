@@ -2,14 +2,21 @@
 
 use std::ffi::{OsStr, OsString};
 
-use mongrel2::config::history::Entry;
+use mongrel2::config::history::{About, Entry};
 use nix::unistd::{Uid, User};
+
+/// Where sudo and doas name the user who has called them.
+const BEHIND: [&str; 2] = ["SUDO_USER", "DOAS_USER"];
 
 /// The operator's side of an entry in the audit log.
 #[derive(Debug, Clone)]
 pub struct Operator {
-    /// The login name; with sudo that of the user behind it.
+    /// The user's name; with sudo or doas that of the user behind it.
     pub who: String,
+    /// As whom the user logged in, if the kernel knows it.
+    pub login: Option<String>,
+    /// The user id of this process.
+    pub uid: u32,
     /// The machine's name.
     pub location: String,
     /// The command line, quoted so that it can be typed again.
@@ -19,13 +26,24 @@ pub struct Operator {
 impl Operator {
     /// The one who has started this process with these arguments.
     pub fn current(arguments: &[OsString]) -> Self {
-        Self { who: login(), location: hostname(), how: command_line(arguments) }
+        let uid = Uid::current();
+        let behind = BEHIND.map(|name| std::env::var(name).ok());
+        Self {
+            who: who(uid, behind),
+            login: std::fs::read_to_string("/proc/self/loginuid").ok().and_then(|text| login(&text)),
+            uid: uid.as_raw(),
+            location: hostname(),
+            how: command_line(arguments),
+        }
     }
 
     /// The entry for a command, with the reason if there is one.
     pub fn entry(&self, what: &str, why: Option<&str>) -> Entry {
         Entry {
             who: self.who.clone(),
+            login: self.login.clone(),
+            uid: Some(self.uid),
+            about: About::Nothing,
             what: what.to_owned(),
             location: self.location.clone(),
             how: self.how.clone(),
@@ -39,10 +57,16 @@ pub fn hostname() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-fn login() -> String {
-    let uid = Uid::current();
-    let behind_sudo = std::env::var("SUDO_USER").ok().filter(|name| uid.is_root() && !name.is_empty());
-    behind_sudo.unwrap_or_else(|| user_name(uid))
+/// The user behind sudo or doas is believed only where it is root who says so: anybody else can set a variable.
+fn who(uid: Uid, behind: [Option<String>; 2]) -> String {
+    let behind = behind.into_iter().flatten().find(|name| uid.is_root() && !name.is_empty());
+    behind.unwrap_or_else(|| user_name(uid))
+}
+
+/// The name of a login uid, as the kernel writes it; the highest number is that there is none.
+fn login(text: &str) -> Option<String> {
+    let uid: u32 = text.trim().parse().ok()?;
+    (uid != u32::MAX).then(|| user_name(Uid::from_raw(uid)))
 }
 
 fn user_name(uid: Uid) -> String {
@@ -77,6 +101,28 @@ mod tests {
         ] {
             assert_eq!(command_line(&words.iter().map(OsString::from).collect::<Vec<_>>()), expected);
         }
+    }
+
+    #[test]
+    fn the_user_behind_sudo_is_named_by_root_only() {
+        let (root, other) = (Uid::from_raw(0), Uid::from_raw(4_000_000_123));
+        let zed = || Some("zed".to_owned());
+        for (uid, behind, expected) in [
+            (root, [zed(), None], "zed"),
+            (root, [None, zed()], "zed"),
+            (root, [Some(String::new()), None], "root"),
+            (root, [None, None], "root"),
+            (other, [zed(), zed()], "4000000123"),
+        ] {
+            assert_eq!(who(uid, behind), expected);
+        }
+    }
+
+    #[test]
+    fn a_login_is_known_or_not() {
+        assert_eq!(login("4294967295"), None);
+        assert_eq!(login("0\n").as_deref(), Some("root"));
+        assert_eq!(login(""), None);
     }
 
     #[test]

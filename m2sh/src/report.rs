@@ -3,6 +3,7 @@
 //! What succeeded goes to stdout, what failed to stderr, and one failure doesn't keep a command from the
 //! other servers.
 
+use mongrel2::config::Server;
 use serde_json::Value;
 
 use crate::error::{Error, say};
@@ -15,20 +16,20 @@ use crate::show::Form;
 #[derive(Debug, Default)]
 pub struct Report {
     told: Vec<(String, Value)>,
-    done: usize,
+    done: Vec<Server>,
     failed: usize,
 }
 
 impl Report {
     /// It was done for this server: `did` is the word for it, as in `Stopped server …`.
     pub fn done(&mut self, did: &str, found: &Found) {
-        self.done += 1;
+        self.done.push(found.server.clone());
         self.told.push((text(did, found), found.json("outcome", did.to_lowercase())));
     }
 
     /// It serves this generation of the configuration now, and warns of something.
     pub fn reloaded(&mut self, found: &Found, generation: i64, warnings: &[String]) {
-        self.done += 1;
+        self.done.push(found.server.clone());
         warnings.iter().for_each(|warning| say(&format!("m2sh: warning: server {}: {warning}", found.title())));
         let text = format!("{}, generation {generation}", text("Reloaded", found));
         let mut json = found.json("outcome", "reloaded");
@@ -50,7 +51,12 @@ impl Report {
 
     /// Whether it was done for any server.
     pub fn any_done(&self) -> bool {
-        self.done > 0
+        !self.done.is_empty()
+    }
+
+    /// The servers that it was done for.
+    pub fn servers(&self) -> &[Server] {
+        &self.done
     }
 
     /// The outcomes for people.
@@ -72,7 +78,7 @@ impl Report {
             Form::Json => session.show.json(&self.rows().collect::<Vec<_>>())?,
             Form::Lines | Form::Terminal => self.lines().try_for_each(|line| session.show.line(line))?,
         }
-        Ok(match (self.failed, self.done) {
+        Ok(match (self.failed, self.done.len()) {
             (0, 0) => Exit::NotRunning,
             (0, _) => Exit::Success,
             _ => Exit::Failure,

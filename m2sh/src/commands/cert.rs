@@ -107,11 +107,12 @@ fn make(args: &Cert, certdirs: &[(&Server, Certdir<'_>)], session: &mut Session)
         refuse_to_replace(args, server, certdir)?;
     }
     let mut told = Vec::new();
+    let servers = || certdirs.iter().map(|(server, _)| *server);
     for (server, certdir) in certdirs {
         let names = if args.names.is_empty() { names(server) } else { args.names.clone() };
         store(args, server, certdir, &names)?;
         if told.is_empty() {
-            session.record(&session.operator.entry("cert", args.because.why.as_deref()));
+            session.record(&session.operator.entry("cert", args.because.why.as_deref()).about(servers()));
         }
         told.push((text(server, certdir, &names, &db(session)), json(server, certdir, &names)));
     }

@@ -5,7 +5,7 @@
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
-use mongrel2::config::{Settings, closest};
+use mongrel2::config::{Server, Settings, closest};
 use mongrel2::wire::control::{Command, Failure, Language, Selector, Table, parse_request};
 use mongrel2::wire::tnetstring::Value;
 
@@ -83,7 +83,8 @@ impl Talk<'_> {
             }
         }
         if !told.is_empty() {
-            self.record(command, &session.operator.how, session);
+            let servers: Vec<&Server> = told.iter().map(|(found, _)| &found.server).collect();
+            self.record(command, &servers, &session.operator.how, session);
         }
         let done = told.len();
         show(told, servers.len() > 1, session)?;
@@ -129,7 +130,7 @@ impl Talk<'_> {
         // It may have been stopped, and started again.
         let found = Found::one(found.server.clone())?;
         let table = self.ask(&command, &found)?;
-        self.record(&command, &format!("{} {}", session.operator.how, escape(words)), session);
+        self.record(&command, &[&found.server], &format!("{} {}", session.operator.how, escape(words)), session);
         show(vec![(&found, table)], false, session)
     }
 
@@ -146,7 +147,7 @@ impl Talk<'_> {
     }
 
     /// Writes to the log what changes something; `how` it was said.
-    fn record(&self, command: &Command, how: &str, session: &Session) {
+    fn record(&self, command: &Command, servers: &[&Server], how: &str, session: &Session) {
         let changes = matches!(
             command,
             Command::Kill(_)
@@ -157,7 +158,7 @@ impl Talk<'_> {
                 | Command::ControlStop
         );
         if changes {
-            let mut entry = session.operator.entry(command.name(), self.why);
+            let mut entry = session.operator.entry(command.name(), self.why).about(servers.iter().copied());
             entry.how = how.to_owned();
             session.record(&entry);
         }

@@ -3,8 +3,8 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use mongrel2::config::Database;
 use mongrel2::config::history::{Fault, Filter, Logged, Verdict};
+use mongrel2::config::{Database, Server, closest};
 use serde_json::json;
 
 use crate::args::Log;
@@ -27,8 +27,9 @@ pub(super) fn run(args: &Log, session: &mut Session) -> Result<Exit, Error> {
     }
     let since = args.since.as_deref().map(|text| since::parse(text, chrono::Utc::now()));
     let since = since.transpose().map_err(|why| Error::usage("read -since", why))?;
+    let servers = args.server.as_deref().map_or(Ok(Vec::new()), |server| uuids_of(server, &database, session))?;
     let Log { who, what, last, .. } = args;
-    let mut filter = Filter { since, who: who.clone(), what: what.clone(), after: 0, last: *last };
+    let mut filter = Filter { since, who: who.clone(), what: what.clone(), servers, after: 0, last: *last };
     // What is left out now is left out for good.
     let end = database.log_of(&Filter { last: Some(1), ..Filter::default() });
     let end = end.map_err(|error| session.cannot("read the log", error))?.last().map_or(0, |entry| entry.id);
@@ -62,11 +63,49 @@ fn print(database: &Database, filter: &Filter, session: &mut Session) -> Result<
 /// An entry that has a reason shows the reason; the others show the command line.  One of another program's, among those
 /// that have seals, is told.
 fn line(entry: &Logged, sealed: Option<i64>) -> String {
-    let Logged { id, who, what, location, happened_at, how, why, seal } = entry;
+    let Logged { who, what, location, happened_at, how, why, .. } = entry;
     let text = if why.is_empty() || why == "command" { how } else { why };
+    let marks = marks(entry, sealed).join(", ");
+    let marks = if marks.is_empty() { marks } else { format!(" ({marks})") };
+    escape(&format!("[{}, {who}@{location}, {what}] {text}{marks}", happened_at.replacen(' ', "T", 1)))
+}
+
+fn marks(entry: &Logged, sealed: Option<i64>) -> Vec<String> {
+    let Logged { id, who, login, uid, seal, .. } = entry;
     let is_foreign = seal.is_empty() && sealed.is_some_and(|first| *id > first);
-    let mark = if is_foreign { " (unsealed)" } else { "" };
-    escape(&format!("[{}, {who}@{location}, {what}] {text}{mark}", happened_at.replacen(' ', "T", 1)))
+    let login = login.as_ref().filter(|login| *login != who);
+    [
+        (*uid == Some(0) && who != "root").then(|| "as root".to_owned()),
+        login.map(|login| format!("logged in as {login}")),
+        is_foreign.then(|| "unsealed".to_owned()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// The servers of that name or UUID; of one that is gone the log may know the UUID.
+fn uuids_of(given: &str, database: &Database, session: &Session) -> Result<Vec<String>, Error> {
+    let cannot = |error| session.cannot("use the database", error);
+    let servers = database.servers().map_err(cannot)?;
+    let is_meant = |server: &&Server| server.uuid == given || server.name == given;
+    let mut uuids: Vec<String> = servers.iter().filter(is_meant).map(|server| server.uuid.clone()).collect();
+    if uuids.is_empty() && database.log_names(given).map_err(cannot)? {
+        uuids.push(given.to_owned());
+    }
+    if uuids.is_empty() {
+        return Err(unknown(given, &servers, session));
+    }
+    Ok(uuids)
+}
+
+fn unknown(given: &str, servers: &[Server], session: &Session) -> Error {
+    let names = servers.iter().flat_map(|server| [server.name.as_str(), server.uuid.as_str()]);
+    let meant = closest(given, names.filter(|name| !name.is_empty()));
+    let error =
+        Error::cannot("tell which server is meant", format!("neither the database nor its log knows `{given}`"));
+    let error = meant.map(|meant| format!("did you mean `{meant}`?")).into_iter().fold(error, Error::hint);
+    error.hint(format!("see them with `m2sh servers -db {}`", session.db.display()))
 }
 
 fn last_seal(database: &Database, session: &mut Session) -> Result<Exit, Error> {
@@ -102,6 +141,8 @@ fn verify(database: &Database, kept: Option<&str>, session: &mut Session) -> Res
 
 #[cfg(test)]
 mod tests {
+    use mongrel2::config::history::About;
+
     use super::*;
 
     fn entry(how: &str, why: &str, seal: &str) -> Logged {
@@ -114,6 +155,9 @@ mod tests {
             how: how.into(),
             why: why.into(),
             seal: seal.into(),
+            servers: About::Nothing,
+            login: None,
+            uid: None,
         }
     }
 
@@ -139,5 +183,17 @@ mod tests {
         assert!(!is_marked("", Some(3)), "it is older than all seals");
         assert!(!is_marked("", None));
         assert!(!is_marked("ab", Some(1)));
+    }
+
+    #[test]
+    fn who_was_root_is_told() {
+        let ended = |who: &str, login: Option<&str>, uid| {
+            let login = login.map(str::to_owned);
+            let line = line(&Logged { who: who.into(), login, uid, ..entry("", "x", "") }, None);
+            line.split_once("load] ").map(|(_, end)| end.to_owned())
+        };
+        assert_eq!(ended("zed", Some("zed"), Some(0)).unwrap(), "x (as root)");
+        assert_eq!(ended("zed", Some("ann"), Some(0)).unwrap(), "x (as root, logged in as ann)");
+        assert_eq!(ended("zed", None, Some(1000)).unwrap(), "x");
     }
 }

@@ -24,7 +24,8 @@ pub(super) fn run(args: &Act, session: &mut Session) -> Result<Exit, Error> {
     let mut report = Report::default();
     found.iter().for_each(|found| reload(&mut report, found, &checked.settings().control_port));
     if report.any_done() {
-        session.record(&session.operator.entry("reload", args.because.why.as_deref()));
+        let entry = session.operator.entry("reload", args.because.why.as_deref());
+        session.record(&entry.about(report.servers()));
     }
     report.finish(session)
 }

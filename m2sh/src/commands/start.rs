@@ -27,7 +27,7 @@ pub(super) fn run(args: &Start, session: &mut Session) -> Result<Exit, Error> {
         make_folders(server)?;
     }
     let program = std::env::current_exe().map_err(|error| Error::cannot("find the program m2sh itself", error))?;
-    session.record(&session.operator.entry("start", args.because.why.as_deref()));
+    session.record(&session.operator.entry("start", args.because.why.as_deref()).about(&servers));
     announce(&servers, session)?;
     let commands = servers.iter().map(|server| command(&program, &session.db, server, args.sudo)).collect();
     launch(servers, commands, args.sudo)

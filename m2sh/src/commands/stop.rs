@@ -35,7 +35,8 @@ pub(super) fn run(args: &Stop, session: &mut Session) -> Result<Exit, Error> {
     for (index, (signal, patience)) in steps.iter().enumerate() {
         alive.retain(|found| send(found, *signal, &mut report));
         if index == 0 && !alive.is_empty() {
-            session.record(&session.operator.entry("stop", args.because.why.as_deref()));
+            let entry = session.operator.entry("stop", args.because.why.as_deref());
+            session.record(&entry.about(alive.iter().map(|found| &found.server)));
         }
         let deadline = Instant::now() + *patience;
         alive.retain(|found| !has_ended(found, deadline, &mut report));

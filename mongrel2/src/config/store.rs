@@ -269,10 +269,11 @@ impl Database {
         change: impl FnOnce(&Change<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let work = Change { transaction: &transaction, kept: Cell::new(None) };
+        let work = Change { transaction: &transaction, kept: Cell::new(None), about: Cell::default() };
         let result = change(&work)?;
         schema::complete_log(&transaction)?;
-        history::record(&transaction, entry)?;
+        let about = work.about.take().and(entry.about.clone());
+        history::record(&transaction, &Entry { about, ..entry.clone() })?;
         if let Some(kept) = work.kept.take() {
             kept.add(&transaction, transaction.last_insert_rowid())?;
         }

@@ -67,7 +67,7 @@ fn load(args: &Demo, folder: &Folder, session: &mut Session) -> Result<Option<Se
 async fn serve(args: &Demo, folder: &Folder, server: &Server, session: &mut Session) -> Result<Exit, Error> {
     let mut signals = crew::signals().map_err(|error| Error::cannot("listen for signals", error))?;
     let program = std::env::current_exe().map_err(|error| Error::cannot("find the program m2sh itself", error))?;
-    session.record(&session.operator.entry("start", None));
+    session.record(&session.operator.entry("start", None).about([server]));
     let mut child = Child::start(start::command(&program, &session.db, server, false), server)?;
     tokio::select! {
         readiness = child.readiness() => if let Readiness::Failed { error, is_taken } = readiness? {

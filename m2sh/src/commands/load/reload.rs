@@ -63,7 +63,7 @@ impl Servers {
             say(&format!("m2sh: cannot {}: {cause}", source.doing()));
         }
         if report.any_done() {
-            session.record(&session.operator.entry("reload", why));
+            session.record(&session.operator.entry("reload", why).about(report.servers()));
         }
         put_back.map(|asked| Outcome { report, is_put_back: asked.is_some() })
     }

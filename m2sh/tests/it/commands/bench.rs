@@ -69,7 +69,7 @@ impl Bench {
 }
 
 fn prepared(mut command: Command, folder: &Path) -> Command {
-    command.current_dir(folder).stdin(Stdio::null()).env_remove("SUDO_USER");
+    command.current_dir(folder).stdin(Stdio::null()).env_remove("SUDO_USER").env_remove("DOAS_USER");
     command
 }
 

@@ -4,6 +4,7 @@ mod asking;
 mod audit;
 mod bench;
 mod certs;
+mod concerned;
 mod controlling;
 mod exporting;
 mod faults;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row, Transaction};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction};
 use sha2::{Digest, Sha256};
 
 use super::super::store::{Database, StoreError, generations};
@@ -116,7 +116,10 @@ impl Database {
         if !self.connection().column_exists(None, "log", COLUMN)? {
             return Ok(None);
         }
-        Ok(self.connection().query_row("SELECT min(id) FROM log WHERE seal <> ''", [], |row| row.get(0))?)
+        Ok(self
+            .connection()
+            .query_row("SELECT id FROM log WHERE seal <> '' ORDER BY id LIMIT 1", [], |row| row.get(0))
+            .optional()?)
     }
 
     /// The last seal, if there is one.

@@ -12,7 +12,7 @@ use flate2::write::DeflateEncoder;
 use rusqlite::{OptionalExtension as _, Transaction};
 use serde::Serialize;
 
-use super::{Database, Loader, StoreError};
+use super::{Database, StoreError};
 use crate::config::canonical;
 use crate::config::history::Logged;
 use crate::config::tree::Config;
@@ -45,14 +45,13 @@ impl Kept {
         Self { json, digest }
     }
 
-    /// Whether the database has the same already, so that nothing needs to be changed.
-    pub(super) fn is_there(&self, transaction: &Transaction<'_>) -> Result<bool, StoreError> {
+    /// Whether the database, whose rows say `now`, has the same already, so that nothing needs to be changed.
+    pub(super) fn is_there(&self, transaction: &Transaction<'_>, now: Option<&Config>) -> Result<bool, StoreError> {
         if newest(transaction)?.as_deref() != Some(self.digest.as_str()) {
             return Ok(false);
         }
         // Somebody may have changed the rows since.
-        let now = Loader { connection: transaction }.config();
-        Ok(now.is_ok_and(|(config, _)| Self::new(&config).digest == self.digest))
+        Ok(now.is_some_and(|config| Self::new(config).digest == self.digest))
     }
 
     /// Adds the generation that an entry of the log has made.

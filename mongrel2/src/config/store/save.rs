@@ -9,6 +9,7 @@ use super::generations::Kept;
 use super::load::Loader;
 use super::schema::Schema;
 use super::{StoreError, VERSION};
+use crate::config::history::About;
 use crate::config::tree::{Config, Host, Proxy, Route, Server, Target};
 
 /// A change in progress.
@@ -16,6 +17,8 @@ pub struct Change<'a> {
     pub(super) transaction: &'a Transaction<'a>,
     /// The new configuration, if there is one.
     pub(super) kept: Cell<Option<Kept>>,
+    /// The servers that the new configuration changes.
+    pub(super) about: Cell<About>,
 }
 
 impl Change<'_> {
@@ -45,13 +48,15 @@ impl Change<'_> {
     /// # Errors
     /// What SQLite says.
     pub fn save(&self, config: &Config) -> Result<(), StoreError> {
+        let base = self.config();
         let schema = Schema::read()?;
         schema.complete(self.transaction)?;
         self.transaction.pragma_update(None, "user_version", VERSION)?;
         let kept = Kept::new(config);
-        if kept.is_there(self.transaction)? {
+        if kept.is_there(self.transaction, base.as_ref().ok())? {
             return Ok(());
         }
+        self.about.set(base.map_or(About::All, |base| About::change(&base, config)));
         self.kept.set(Some(kept));
         for table in schema.config_tables()? {
             self.transaction.execute(&format!("DELETE FROM {table}"), [])?;

@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, Result};
 
+use crate::config::history;
+
 const SCHEMA: &str = include_str!("../../../../schema.sql");
 
 /// These outlive the configuration.
@@ -93,12 +95,14 @@ pub(super) fn select(connection: &Connection, table: &str, wanted: &str) -> Resu
     Ok(Some(format!("SELECT {} FROM {table} ORDER BY id", terms.join(", "))))
 }
 
-/// Makes the columns of the log that a database of the original tool lacks.
+/// Makes the columns of the log that a database of the original tool, or of an earlier version, lacks.
 pub(super) fn complete_log(connection: &Connection) -> Result<()> {
-    if connection.column_exists(None, "log", "seal")? {
-        return Ok(());
+    for column in history::LATER {
+        if !connection.column_exists(None, "log", column)? {
+            return Schema::read()?.complete_table(connection, "log");
+        }
     }
-    Schema::read()?.complete_table(connection, "log")
+    Ok(())
 }
 
 /// The columns of a table; none if it is missing.
