@@ -1,7 +1,7 @@
 //! What the tests of several crates need.
 //!
 //! * [`python()`] and [`node()`]: interpreters with the packages that the examples use, set up once under
-//!   `target/`; [`curl()`], [`openssl()`], [`nginx()`] and [`chromium()`].  `None`, and a word on stderr, where they
+//!   `target/`; [`curl()`], [`openssl()`], [`nginx()`], [`strace()`] and [`chromium()`].  `None`, and a word on stderr, where they
 //!   can't be had.
 //! * [`Process`]: a child that ends with its test.  [`FakeServer`]: the server's side of the handler protocol.
 //! * [`free_address`]: where a server may listen.  [`http`]: a client that says no more than it is told to.
@@ -23,6 +23,7 @@ mod program;
 mod python;
 mod server;
 mod setup;
+mod strace;
 pub mod wait;
 
 pub use chromium::chromium;
@@ -36,3 +37,4 @@ pub use process::Process;
 pub use program::program;
 pub use python::python;
 pub use server::FakeServer;
+pub use strace::{Strace, strace};

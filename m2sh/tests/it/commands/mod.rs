@@ -8,6 +8,7 @@ mod concerned;
 mod controlling;
 mod exporting;
 mod faults;
+mod killed;
 mod listing;
 mod loading;
 mod planning;
