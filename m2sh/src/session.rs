@@ -157,7 +157,11 @@ impl Session {
     /// An error of the database, with the next command to type.
     pub fn cannot(&self, doing: impl Display, error: StoreError) -> Error {
         let cause = match &error {
-            StoreError::Row { .. } | StoreError::Locked | StoreError::ReadOnly | StoreError::Sqlite(_) => {
+            StoreError::Row { .. }
+            | StoreError::Locked
+            | StoreError::ReadOnly
+            | StoreError::Full
+            | StoreError::Sqlite(_) => {
                 format!("`{}`: {error}", self.db.display())
             }
             StoreError::Moved => self.moved(),
@@ -181,6 +185,7 @@ impl Session {
         let db = self.db.display();
         Some(match error {
             StoreError::Missing(_) => format!("make it with `m2sh init -db {db}`, or name another with `-db`"),
+            StoreError::Remote(_) => "copy it here, or run m2sh there".to_owned(),
             StoreError::NotADatabase(_) | StoreError::Foreign { .. } => {
                 "name the configuration database with `-db`; `m2sh init` makes one".to_owned()
             }
@@ -190,7 +195,11 @@ impl Session {
             }
             StoreError::Moved => format!("see with `m2sh plan -db {db}` what would change now"),
             StoreError::Locked => "try again when it is done".to_owned(),
-            StoreError::ReadOnly => format!("see who may write it with `ls -l {db}`"),
+            // SQLite writes beside it too.
+            StoreError::ReadOnly => {
+                format!("see who may write it and its folder with `ls -ld {db} {}`", folder(&self.db).display())
+            }
+            StoreError::Full => format!("make room: `df {}` tells how much there is", folder(&self.db).display()),
             StoreError::Sqlite(_) if self.lacks_folder() => {
                 format!("make its folder with `mkdir -p {}`", folder(&self.db).display())
             }

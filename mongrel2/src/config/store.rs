@@ -41,6 +41,9 @@ pub enum StoreError {
     /// No file has that name.
     #[error("there is no database `{0}`")]
     Missing(PathBuf),
+    /// No file has that name, which looks like a place on another machine.
+    #[error("`{0}` is an address, and a database is a file on this machine")]
+    Remote(PathBuf),
     /// It is no SQLite file.
     #[error("`{0}` is not a SQLite database")]
     NotADatabase(PathBuf),
@@ -79,6 +82,9 @@ pub enum StoreError {
     /// This user may not write it.
     #[error("the database is read-only")]
     ReadOnly,
+    /// There is no room for what is to be written.
+    #[error("the disk is full")]
+    Full,
     /// Anything else that SQLite says.
     #[error("{0}")]
     Sqlite(rusqlite::Error),
@@ -89,6 +95,7 @@ impl From<rusqlite::Error> for StoreError {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked,
             Some(ErrorCode::ReadOnly) => Self::ReadOnly,
+            Some(ErrorCode::DiskFull) => Self::Full,
             _ => Self::Sqlite(error),
         }
     }
@@ -184,10 +191,16 @@ impl Database {
     }
 
     fn open(path: &Path, flags: OpenFlags, patience: Duration) -> Result<Self, StoreError> {
-        if !flags.contains(OpenFlags::SQLITE_OPEN_CREATE) && !path.exists() {
-            return Err(StoreError::Missing(path.to_owned()));
+        match path.exists() {
+            false if is_remote(path) => return Err(StoreError::Remote(path.to_owned())),
+            false if !flags.contains(OpenFlags::SQLITE_OPEN_CREATE) => {
+                return Err(StoreError::Missing(path.to_owned()));
+            }
+            _ => {}
         }
-        let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        // For SQLite `:memory:` and `file:…` would be something else than files.
+        let file = Path::new(".").join(path);
+        let connection = Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         connection.busy_timeout(patience)?;
         let found =
             connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(|error| {
@@ -302,6 +315,12 @@ impl Database {
         let rows = rows.collect::<Result<_, _>>()?;
         Ok(Table { name, columns, rows })
     }
+}
+
+/// Whether a path begins as `https://` or `machine:/` do.
+fn is_remote(path: &Path) -> bool {
+    let first = path.to_str().and_then(|path| path.split_once('/')).map_or("", |(first, _)| first);
+    first.len() > 1 && first.ends_with(':')
 }
 
 /// A table as it is.

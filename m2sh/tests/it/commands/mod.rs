@@ -17,4 +17,5 @@ mod reloading;
 mod routing;
 mod selection;
 mod starting;
+mod together;
 mod typing;
