@@ -79,6 +79,8 @@ pub enum Command {
     Control(Control),
     /// Tell whether a server runs
     Running(Which),
+    /// Print the access log of a server
+    Access(Access),
     /// Print the log of what was done to the database and its servers
     Log(Log),
     /// List the generations of the configuration: who made each, when and why
@@ -293,6 +295,41 @@ pub struct Control {
     pub words: Vec<String>,
 }
 
+/// Arguments of `access`.
+#[derive(Debug, clap::Args)]
+pub struct Access {
+    /// Which servers
+    #[command(flatten)]
+    pub which: Which,
+    /// The log to read, whatever is in the database; `-` is stdin
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["every", "name", "host", "uuid"])]
+    pub log: Option<PathBuf>,
+    /// Only so many requests of each server, the newest ones
+    #[arg(short = 'n', long, value_name = "NUMBER")]
+    pub last: Option<usize>,
+    /// Go on with what comes, until it is interrupted
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Only requests since then: 30m, 2h, 3d ago, or 2026-11-20, or 2026-11-20T10:30 (UTC)
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub since: Option<String>,
+    /// Only requests that were answered so: 404, 5xx, or 404,5xx
+    #[arg(long, value_name = "STATUS")]
+    pub status: Option<String>,
+    /// Only paths that begin with this
+    #[arg(long, value_name = "PREFIX")]
+    pub path: Option<String>,
+    /// Only requests for that host of the configuration
+    #[arg(long, value_name = "NAME")]
+    pub vhost: Option<String>,
+    /// Only requests from that IP address
+    #[arg(long, value_name = "ADDRESS")]
+    pub client: Option<String>,
+    /// Only requests with that method
+    #[arg(long)]
+    pub method: Option<String>,
+}
+
 /// Arguments of `log`.
 #[derive(Debug, clap::Args)]
 pub struct Log {
@@ -400,7 +437,7 @@ pub struct Help {
 #[derive(Debug)]
 pub enum Parsed {
     /// Something to do.
-    Args(Args),
+    Args(Box<Args>),
     /// Nothing more: help, or what is wrong with it, has been printed.
     Told(Exit),
 }
@@ -408,7 +445,7 @@ pub enum Parsed {
 /// Reads a command line that begins with the program's name.
 pub fn parse(arguments: &[OsString]) -> Parsed {
     match Args::try_parse_from(dashes::double(arguments, &built())) {
-        Ok(args) => Parsed::Args(args),
+        Ok(args) => Parsed::Args(Box::new(args)),
         Err(error) => {
             let error = if error.kind() == ErrorKind::UnknownArgument { misspelt(arguments, error) } else { error };
             // Nobody is left to tell if this can't be printed.

@@ -7,11 +7,13 @@
 //! * [`port`]: their control ports.
 //! * [`show`]: tables, tab-separated lines, JSON.  [`target`]: what a route leads to, in words.
 //! * [`changes`]: a difference in words.  [`plan`]: one that is kept in a file.  [`question`]: to who is at the terminal.
+//! * [`accesslog`]: the access logs of servers, in any form.
 //! * [`asked`]: what `m2sh route` is asked about.  [`certdir`]: certificates and keys, and new ones.
 //! * [`operator`]: who is at work here, for the audit log.
 //! * [`error`] and [`exit`]: what goes wrong, told once, here.
 //! * [`script`]: runs a configuration script.
 
+pub mod accesslog;
 pub mod args;
 pub mod asked;
 pub mod certdir;
@@ -55,6 +57,7 @@ pub fn main(arguments: &[OsString]) -> ExitCode {
 fn run(arguments: &[OsString]) -> Result<Exit, Error> {
     match args::parse(arguments) {
         Parsed::Args(args) => {
+            let args = *args;
             let mut session =
                 Session { db: args.db, show: Show::stdout(args.json), operator: Operator::current(arguments) };
             let exit = commands::run(args.command, &mut session)?;

@@ -9,11 +9,22 @@ use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, Utc};
 /// # Errors
 /// What it has to look like.
 pub fn parse(text: &str, now: DateTime<Utc>) -> Result<String, String> {
+    Ok(moment(text, now)?.format("%Y-%m-%d %H:%M:%S").to_string())
+}
+
+/// The same in seconds since 1970.
+///
+/// # Errors
+/// What it has to look like.
+pub fn seconds(text: &str, now: DateTime<Utc>) -> Result<i64, String> {
+    Ok(moment(text, now)?.and_utc().timestamp())
+}
+
+fn moment(text: &str, now: DateTime<Utc>) -> Result<NaiveDateTime, String> {
     let time = ago(text).map(|ago| now.naive_utc() - ago).or_else(|| absolute(text));
-    let time = time.ok_or_else(|| {
+    time.ok_or_else(|| {
         format!("`{text}` is no time: 90s, 30m, 2h, 3d or 1w ago, or 2026-11-20, or 2026-11-20T10:30 (UTC)")
-    })?;
-    Ok(time.format("%Y-%m-%d %H:%M:%S").to_string())
+    })
 }
 
 fn ago(text: &str) -> Option<Duration> {
@@ -63,6 +74,7 @@ mod tests {
         ] {
             assert_eq!(parse(text, now).ok().as_deref(), expected, "{text}");
         }
+        assert_eq!(seconds("1970-01-02", now), Ok(86_400));
         assert!(parse("99999999999999999w", now).unwrap().starts_with("102"));
     }
 }

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod access;
 mod cert;
 mod check;
 mod commit;
@@ -59,6 +60,7 @@ pub fn run(command: Command, session: &mut Session) -> Result<Exit, Error> {
         Command::Cert(args) => cert::run(&args, session),
         Command::Control(args) => control::run(&args, session),
         Command::Running(which) => running::run(&which, session),
+        Command::Access(args) => access::run(&args, session),
         Command::Log(args) => log::run(&args, session),
         Command::Generations => generations::run(session),
         Command::Show(args) => show::run(&args, session),

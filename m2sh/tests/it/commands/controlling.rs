@@ -15,20 +15,20 @@ fn free_port() -> u16 {
 }
 
 /// A running server named `a` with the UUID `1`, which ends with its test.
-fn start() -> (Bench, Process) {
+pub(super) fn start() -> (Bench, Process) {
     let bench = Bench::with(vec![bare("a", "1")]);
     let process = start_in(&bench, "a");
     (bench, process)
 }
 
-fn bare(name: &str, uuid: &str) -> mongrel2::config::Server {
+pub(super) fn bare(name: &str, uuid: &str) -> mongrel2::config::Server {
     let mut server = server(name, uuid, free_port());
     server.control_port = format!("ipc://run/{name}");
     server.hosts.iter_mut().for_each(|host| host.routes.clear());
     server
 }
 
-fn start_in(bench: &Bench, name: &str) -> Process {
+pub(super) fn start_in(bench: &Bench, name: &str) -> Process {
     bench.sql("INSERT OR REPLACE INTO setting (key, value) VALUES ('server.daemonize', '0')");
     let mut m2sh = bench.m2sh(&format!("start -name {name}"));
     let process = Process::start(m2sh.command.stdout(Stdio::null()));

@@ -1,5 +1,6 @@
 //! Every command of m2sh, as an operator or a script would call it.
 
+mod accessing;
 mod asking;
 mod audit;
 mod bench;
