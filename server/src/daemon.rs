@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use nix::unistd::{ForkResult, fork};
 use rustix::fs::Mode;
-use rustix::process::{Pid, WaitOptions, setsid, umask, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, set_parent_process_death_signal, setsid, umask, waitpid};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
 /// Which of the two processes this is.
@@ -47,6 +47,8 @@ pub(crate) fn detach() -> io::Result<Side> {
         }
         ForkResult::Child => {
             drop(reader);
+            // Who has been interrupted leaves nothing behind that nobody has asked for.
+            set_parent_process_death_signal(Some(Signal::KILL))?;
             setsid()?;
             umask(Mode::WGRP | Mode::WOTH);
             Ok(Side::Daemon(Caller::Waiting { pipe, null }))
@@ -84,6 +86,8 @@ impl Caller {
         dup2_stdin(&null)?;
         dup2_stdout(&null)?;
         dup2_stderr(&null)?;
+        // From here on the server outlives who has started it.
+        set_parent_process_death_signal(None)?;
         pipe.write_all(&[0])
     }
 

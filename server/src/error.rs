@@ -15,7 +15,7 @@ use crate::tls::TlsError;
 /// Why a server doesn't start, or doesn't take a new configuration; fits after "cannot start:".
 #[derive(Debug, Error)]
 pub(crate) enum StartError {
-    #[error("there have to be two arguments")]
+    #[error("there have to be two arguments, and at most one option: `-background` or `-foreground`")]
     Usage,
     #[error("cannot read `{0}`: {1}")]
     Store(PathBuf, StoreError),

@@ -43,7 +43,7 @@ pub use mimalloc::MiMalloc as Allocator;
 use daemon::{Caller, Side, detach};
 use start::{Command, Plan};
 
-/// The whole program: `mongrel2 DATABASE UUID`.
+/// The whole program: `mongrel2 DATABASE UUID`, and `-background` or `-foreground` where that is not up to the setting.
 ///
 /// `arguments` are those behind the program's name.  There must be no other thread yet.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {

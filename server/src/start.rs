@@ -2,7 +2,7 @@
 //! with the next command to type.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -37,6 +37,18 @@ pub(crate) struct Command {
     /// The database, as an absolute path; for root, as it is called in the chroot.
     pub(crate) database: PathBuf,
     pub(crate) uuid: String,
+    pub(crate) ground: Ground,
+}
+
+/// Whether the server goes into the background.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ground {
+    /// Only root's does, and not if the setting `server.daemonize` is 0.
+    AsConfigured,
+    /// It does, whoever starts it.
+    Back,
+    /// It doesn't.
+    Fore,
 }
 
 /// A configuration that has been read.
@@ -74,18 +86,32 @@ pub(crate) struct Started {
     pub(crate) pid_file: PidFile,
 }
 
+impl Ground {
+    fn named(word: &OsStr) -> Option<Self> {
+        match word.to_str()? {
+            "-background" | "--background" => Some(Self::Back),
+            "-foreground" | "--foreground" => Some(Self::Fore),
+            _ => None,
+        }
+    }
+}
+
 impl Command {
-    /// Reads `DATABASE UUID`.
+    /// Reads `DATABASE UUID [-background | -foreground]`; the option may have two dashes and stand anywhere.
     ///
     /// # Errors
     /// There are more arguments, or fewer.
     pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, StartError> {
-        let arguments: Vec<OsString> = arguments.into_iter().collect();
-        let [database, uuid] = &arguments[..] else {
+        let mut ground = Ground::AsConfigured;
+        let mut operands = arguments.into_iter().collect::<Vec<_>>();
+        if let Some(at) = operands.iter().position(|word| Ground::named(word).is_some()) {
+            ground = Ground::named(&operands.remove(at)).expect("it was found by its name");
+        }
+        let [database, uuid] = &operands[..] else {
             return Err(StartError::Usage);
         };
         let uuid = uuid.to_str().ok_or(StartError::Usage)?.to_owned();
-        Ok(Self { database: std::path::absolute(database)?, uuid })
+        Ok(Self { database: std::path::absolute(database)?, uuid, ground })
     }
 
     /// Reads and checks the configuration of a server in the chroot `root`; `None` is the one that the
@@ -158,7 +184,11 @@ pub(crate) fn plan(mut command: Command) -> Result<Plan, StartError> {
 impl Plan {
     /// Whether the server is to go on in the background.
     pub(crate) fn daemonizes(&self) -> bool {
-        self.privilege.is_some() && self.loaded.checked.settings().daemonize
+        match self.command.ground {
+            Ground::AsConfigured => self.privilege.is_some() && self.loaded.checked.settings().daemonize,
+            Ground::Back => true,
+            Ground::Fore => false,
+        }
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) struct Task {
 }
 
 /// What `info` tells.
-pub(crate) fn about(server: &Server, about: &About) -> Table {
+pub(crate) fn about(server: &Server, about: &About, state: &str) -> Table {
     let text = |text: &str| Value::from(text);
     let started = about.started.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     Table::row([
@@ -52,6 +52,7 @@ pub(crate) fn about(server: &Server, about: &About) -> Table {
         ("version", text(env!("CARGO_PKG_VERSION"))),
         ("pid", u64::from(std::process::id()).into()),
         ("workers", count(about.workers)),
+        ("state", text(state)),
     ])
 }
 

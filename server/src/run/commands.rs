@@ -41,7 +41,7 @@ impl Running {
             Command::ControlStop => Ok(Table::row([("msg", "stopping the control port".into())])),
             Command::Time => Ok(Table::row([("time", now().to_string().as_str().into())])),
             Command::Uuid => Ok(Table::row([("uuid", self.command.uuid.as_str().into())])),
-            Command::Info => Ok(about(self.server(), &self.about)),
+            Command::Info => Ok(about(self.server(), &self.about, self.state())),
             Command::Status(Status::Net) => Ok(self.net().await),
             Command::Status(Status::Tasks) => Ok(self.tasks().await),
             Command::Status(Status::Sessions) => Ok(sessions(self.kept.proxies.sessions(Instant::now()))),
@@ -60,6 +60,11 @@ impl Running {
         }
     }
 
+    /// What the server does, in one word.
+    fn state(&self) -> &'static str {
+        if self.is_stopping { "stopping" } else { "serving" }
+    }
+
     async fn net(&self) -> Table {
         let answers = ask(&self.workers, Mail::Net).await;
         let note = late(&answers);
@@ -71,8 +76,7 @@ impl Running {
         let waiting = self.workers.iter().map(|worker| worker.waiting());
         let workers = answers.iter().zip(waiting).enumerate();
         let workers = workers.map(|(index, (answer, waiting))| Task::worker(index, answer.as_ref(), waiting));
-        let main = if self.is_stopping { "stopping" } else { "serving" };
-        let mut all = vec![Task::main(main), Task::control(self.control.spec().unwrap_or_default())];
+        let mut all = vec![Task::main(self.state()), Task::control(self.control.spec().unwrap_or_default())];
         all.extend(workers);
         all.extend(self.kept.sockets.addresses().into_iter().map(|(spec, waiting)| Task::handler(spec, waiting)));
         Table { note: late(&answers), ..tasks(&all) }

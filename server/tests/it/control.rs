@@ -91,7 +91,7 @@ fn what_is_told_has_the_recorded_columns_first() {
 
     let (info, recorded_info) = replay(&operator, "info");
     assert_eq!(info.headers[..8], recorded_info.headers);
-    assert_eq!(info.headers[8..], ["generation", "started", "version", "pid", "workers"]);
+    assert_eq!(info.headers[8..], ["generation", "started", "version", "pid", "workers", "state"]);
     for same in [2, 4, 5, 6, 7] {
         assert_eq!(info.rows[0][same], recorded_info.rows[0][same]);
     }

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod background;
 mod control;
 mod extended;
 mod files;
