@@ -67,7 +67,7 @@ pub enum Command {
     Route(Route),
     /// Make a UUID
     Uuid,
-    /// Start a server in the foreground, or several with -every
+    /// Start a server in the foreground or the background, or several with -every
     Start(Start),
     /// Stop a server, and wait until it has ended
     Stop(Stop),
@@ -224,9 +224,19 @@ pub struct Start {
     /// Which servers
     #[command(flatten)]
     pub which: Which,
-    /// Start it with sudo, so that it can use any port and change its root and user
+    /// Return when it serves in the background, or tell why it does not
+    ///
+    /// That is the default for root and with -sudo, unless the setting `server.daemonize` is 0.
+    #[arg(long, short, conflicts_with = "foreground")]
+    pub background: bool,
+    /// Stay until it has ended, whatever the settings say
     #[arg(long)]
-    pub sudo: bool,
+    pub foreground: bool,
+    /// Start it with sudo, so that it can use any port and change its root and user; or with doas, or the program named
+    ///
+    /// Without PROGRAM it is doas where there is no sudo.
+    #[arg(long, value_name = "PROGRAM", num_args = 0..=1, default_missing_value = "")]
+    pub sudo: Option<OsString>,
     /// Why
     #[command(flatten)]
     pub because: Because,

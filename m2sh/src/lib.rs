@@ -4,7 +4,7 @@
 //! * [`commands`]: one file per command.  Each gets a [`session`]: the database, the output, the operator.
 //! * [`select`]: which servers a command is about.  [`process`], [`found`], [`report`]: the running ones, and what
 //!   became of them.
-//! * [`port`]: their control ports.
+//! * [`port`]: their control ports.  [`address`]: where they can be reached.  [`tail`]: the end of their logs.
 //! * [`show`]: tables, tab-separated lines, JSON.  [`target`]: what a route leads to, in words.
 //! * [`changes`]: a difference in words.  [`plan`]: one that is kept in a file.  [`question`]: to who is at the terminal.
 //! * [`accesslog`]: the access logs of servers, in any form.
@@ -14,6 +14,7 @@
 //! * [`script`]: runs a configuration script.
 
 pub mod accesslog;
+pub mod address;
 pub mod args;
 pub mod asked;
 pub mod certdir;
@@ -33,6 +34,7 @@ pub mod select;
 pub mod session;
 pub mod show;
 pub mod since;
+pub mod tail;
 pub mod target;
 
 use std::ffi::OsString;

@@ -25,6 +25,8 @@ const TICK: Duration = Duration::from_millis(100);
 pub struct Port<'a> {
     client: Client,
     process: &'a Process,
+    /// What the server has told of itself.
+    pub info: Table,
 }
 
 /// Why there is no answer.
@@ -57,7 +59,7 @@ impl<'a> Port<'a> {
         let client = Client::connect(&spec)?;
         let info = client.ask(&Command::Info, HELLO)?.map_err(PortError::Refused)?;
         match number(&info, "pid") == Some(process.pid.into()) {
-            true => Ok(Self { client, process }),
+            true => Ok(Self { client, process, info }),
             false => Err(PortError::Stranger(spec)),
         }
     }
@@ -79,6 +81,14 @@ impl<'a> Port<'a> {
                 None => {}
             }
         }
+    }
+}
+
+/// A text in the first row of a table.
+pub fn word(table: &Table, column: &str) -> Option<String> {
+    match table.value(table.rows.first()?, column)? {
+        Value::String(text) => Some(String::from_utf8_lossy(text).into_owned()),
+        _ => None,
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use mongrel2::config::Server;
@@ -30,23 +31,26 @@ pub enum State {
     Stale,
     /// There is no file.
     Missing,
+    /// This user can't look.
+    Hidden(io::Error),
 }
 
 impl State {
     /// Looks a server up.
-    ///
-    /// # Errors
-    /// The PID file can't be read, or the process can't be looked at.
-    pub fn of(server: &Server) -> io::Result<Self> {
+    pub fn of(server: &Server) -> Self {
         let path = server.pid_path();
-        while let Some(pid) = pidfile::owner(&path)? {
+        Self::at(&path).unwrap_or_else(Self::Hidden)
+    }
+
+    fn at(path: &Path) -> io::Result<Self> {
+        while let Some(pid) = pidfile::owner(path)? {
             if let Some(process) = Process::open(pid)?
-                && pidfile::owner(&path)? == Some(pid)
+                && pidfile::owner(path)? == Some(pid)
             {
                 return Ok(Self::Running(process));
             }
         }
-        Ok(if path.exists() { Self::Stale } else { Self::Missing })
+        Ok(if path.try_exists()? { Self::Stale } else { Self::Missing })
     }
 }
 

@@ -38,8 +38,21 @@ impl Report {
         self.told.push((text, json));
     }
 
-    /// There was nothing to be done, as the server doesn't run.
+    /// It runs, and serves a generation of the configuration if that could be asked.
+    pub fn started(&mut self, found: &Found, generation: Option<i64>) {
+        self.done.push(found.server.clone());
+        let told = generation.map_or_else(String::new, |generation| format!(", generation {generation}"));
+        let mut json = found.json("outcome", "started");
+        json["port"] = found.server.port.into();
+        json["generation"] = generation.into();
+        self.told.push((format!("{}{told}", text("Started", found)), json));
+    }
+
+    /// There was nothing to be done, as the server doesn't run; or that can't be told, which is a failure.
     pub fn absent(&mut self, found: &Found) {
+        if let Some(error) = found.trouble() {
+            return self.failed(&error);
+        }
         self.told.push((found.absence(), found.json("outcome", "not running")));
     }
 
@@ -57,6 +70,11 @@ impl Report {
     /// The servers that it was done for.
     pub fn servers(&self) -> &[Server] {
         &self.done
+    }
+
+    /// Whether it could not be done for any server.
+    pub fn any_failed(&self) -> bool {
+        self.failed > 0
     }
 
     /// The outcomes for people.

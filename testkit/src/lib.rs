@@ -6,12 +6,14 @@
 //! * [`Process`]: a child that ends with its test.  [`FakeServer`]: the server's side of the handler protocol.
 //! * [`free_address`]: where a server may listen.  [`http`]: a client that says no more than it is told to.
 //!   [`Deployment`]: an example's server, run by m2sh.
+//! * [`DeafSocket`]: at which who connects waits for ever.
 //! * [`wait`]: for a condition, a port, a message; never for a length of time.
 //!
 //! Everything panics on failure: a test has no better use for an error.
 
 mod chromium;
 mod curl;
+mod deaf;
 mod deployment;
 pub mod http;
 mod nginx;
@@ -28,6 +30,7 @@ pub mod wait;
 
 pub use chromium::chromium;
 pub use curl::curl;
+pub use deaf::DeafSocket;
 pub use deployment::Deployment;
 pub use nginx::nginx;
 pub use node::{Node, node};

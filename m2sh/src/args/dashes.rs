@@ -36,9 +36,12 @@ pub(super) fn double_all(arguments: &[OsString]) -> Vec<OsString> {
     arguments.iter().map(|word| if is_long(word) { with_dash(word) } else { word.clone() }).collect()
 }
 
-/// The long options of a command, and whether they take a value.
+/// The long options of a command, and whether they have to have a value.
 fn long_options(command: &clap::Command) -> BTreeMap<String, bool> {
-    let long = |argument: &clap::Arg| Some((argument.get_long()?.to_owned(), argument.get_action().takes_values()));
+    // A value that may be left out is no reason to take the next word for one.
+    let needs_value = |argument: &clap::Arg| argument.get_num_args().is_none_or(|number| number.min_values() > 0);
+    let takes_value = |argument: &clap::Arg| argument.get_action().takes_values() && needs_value(argument);
+    let long = |argument: &clap::Arg| Some((argument.get_long()?.to_owned(), takes_value(argument)));
     command.get_arguments().filter_map(long).collect()
 }
 
@@ -81,6 +84,9 @@ mod tests {
         check("m2sh config -db=D --config=F -json", "m2sh config --db=D --config=F --json");
         check("m2sh -db D load -config F", "m2sh --db D load --config F");
         check("m2sh stop -murder -every -why x", "m2sh stop --murder --every --why x");
+        check("m2sh start -sudo -name x", "m2sh start --sudo --name x");
+        check("m2sh start -sudo doas -every", "m2sh start --sudo doas --every");
+        check("m2sh start -sudo=/bin/doas -b", "m2sh start --sudo=/bin/doas -b");
         check("m2sh help -on load", "m2sh help --on load");
         check("m2sh help -for load", "m2sh help --for load");
         check("m2sh -help", "m2sh --help");

@@ -1,5 +1,5 @@
-//! Several servers as children of one m2sh: `start -every` waits for all, passes signals on, and tells how
-//! each of them ended.  A server that root starts leaves a daemon behind when it ends well.
+//! Several servers as children of one m2sh: `start -every` in the foreground waits for all, passes signals
+//! on, and tells how each of them ended.
 //!
 //! Each child has a process group of its own, so that Ctrl-C reaches it once, through m2sh, and not a second
 //! time from the terminal: the second signal would cut off the answers in progress.  Children behind sudo
@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use crate::error::{Error, say};
 use crate::exit::Exit;
 use crate::found::title;
-use crate::process::{Process, State};
+use crate::process::Process;
 
 use super::start::not_run;
 
@@ -30,14 +30,14 @@ const FORWARDED: [(SignalKind, Signal); 3] = [
 type Ended = (Box<Server>, std::io::Result<ExitStatus>);
 
 /// Runs the commands, each with its server, until all have ended.
-pub(super) fn run(commands: Vec<(Server, Command)>, sudo: bool) -> Result<Exit, Error> {
+pub(super) fn run(commands: Vec<(Command, Server)>, sudo: bool) -> Result<Exit, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::cannot("wait for several servers", error))?;
     runtime.block_on(async {
         let mut signals = signals().map_err(|error| Error::cannot("listen for signals", error))?;
         let mut crew = Crew::default();
         let mut exit = Exit::Success;
-        for (server, command) in commands {
+        for (command, server) in commands {
             if let Err(error) = crew.spawn(server, command, sudo) {
                 exit = error.tell();
             }
@@ -103,20 +103,10 @@ pub(super) fn signals() -> std::io::Result<UnboundedReceiver<Signal>> {
 
 /// Says how a server ended, and whether that was well.
 fn tell((server, status): &Ended) -> bool {
-    let well = status.as_ref().is_ok_and(ExitStatus::success);
     let title = title(server);
-    match (status, daemon(server).filter(|_| well)) {
-        (_, Some(pid)) => say(&format!("Server {title} runs at PID {pid}")),
-        (Ok(status), None) => say(&format!("Server {title} has ended: {status}")),
-        (Err(error), None) => say(&format!("Server {title} has ended: {error}")),
+    match status {
+        Ok(status) => say(&format!("Server {title} has ended: {status}")),
+        Err(error) => say(&format!("Server {title} has ended: {error}")),
     }
-    well
-}
-
-/// The process that a server goes on in.
-fn daemon(server: &Server) -> Option<u32> {
-    match State::of(server) {
-        Ok(State::Running(process)) => Some(process.pid),
-        _ => None,
-    }
+    status.as_ref().is_ok_and(ExitStatus::success)
 }

@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use crate::args::Act;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::found::Found;
+use crate::found::{Found, each};
 use crate::port::{Port, number};
 use crate::report::Report;
 use crate::session::Session;
@@ -20,9 +20,10 @@ use super::stop::refused;
 pub(super) fn run(args: &Act, session: &mut Session) -> Result<Exit, Error> {
     let servers = session.selected(&args.which, "reload")?;
     let checked = session.checked()?;
-    let found = Found::all(servers)?;
+    let found: Vec<Found> = servers.into_iter().map(Found::look).collect();
+    let outcomes = each(&found, |found| reload(found, &checked.settings().control_port));
     let mut report = Report::default();
-    found.iter().for_each(|found| reload(&mut report, found, &checked.settings().control_port));
+    found.iter().zip(outcomes).for_each(|(found, outcome)| outcome.tell(found, &mut report));
     if report.any_done() {
         let entry = session.operator.entry("reload", args.because.why.as_deref());
         session.record(&entry.about(report.servers()));
@@ -30,18 +31,38 @@ pub(super) fn run(args: &Act, session: &mut Session) -> Result<Exit, Error> {
     report.finish(session)
 }
 
-fn reload(report: &mut Report, found: &Found, control_port: &str) {
-    let Some(process) = found.process() else {
-        return report.absent(found);
+/// What became of a server.
+enum Outcome {
+    /// It doesn't run.
+    Absent,
+    /// It serves that generation, and warns of something.
+    Reloaded(i64, Vec<String>),
+    /// It got the signal.
+    Signalled,
+    /// It could not be done.
+    Failed(Error),
+}
+
+impl Outcome {
+    fn tell(self, found: &Found, report: &mut Report) {
+        match self {
+            Self::Absent => report.absent(found),
+            Self::Reloaded(generation, warnings) => report.reloaded(found, generation, &warnings),
+            Self::Signalled => report.done("Reloading", found),
+            Self::Failed(error) => report.failed(&error),
+        }
+    }
+}
+
+fn reload(found: &Found, control_port: &str) -> Outcome {
+    let Some(process) = found.process() else { return Outcome::Absent };
+    let Ok(port) = Port::open(&found.server, control_port, process) else {
+        let sent = process.signal(Signal::HUP);
+        return sent.map_or_else(|error| Outcome::Failed(refused("reload", found, &error)), |()| Outcome::Signalled);
     };
-    let refusal = |reason: &str| Error::cannot(format!("reload server {}", found.title()), reason);
-    match Port::open(&found.server, control_port, process).map(|port| ask(&port)) {
-        Ok(Ok((generation, warnings))) => report.reloaded(found, generation, &warnings),
-        Ok(Err(reason)) => report.failed(&refusal(&reason)),
-        Err(_) => match process.signal(Signal::HUP) {
-            Ok(()) => report.done("Reloading", found),
-            Err(error) => report.failed(&refused("reload", found, &error)),
-        },
+    match ask(&port) {
+        Ok((generation, warnings)) => Outcome::Reloaded(generation, warnings),
+        Err(reason) => Outcome::Failed(Error::cannot(format!("reload server {}", found.title()), reason)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `m2sh stop`: ends servers, and waits until they have ended.
 //!
-//! SIGINT lets a server finish the answers in progress.  With `-murder` it gets SIGTERM twice, which stops it
-//! at once, and then SIGKILL.
+//! All of several get the signal before the end of any of them is waited for.  SIGINT lets a server finish the answers
+//! in progress.  With `-murder` it gets SIGTERM twice, which stops it at once, and then SIGKILL.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ const MURDER: [Step; 3] =
 
 pub(super) fn run(args: &Stop, session: &mut Session) -> Result<Exit, Error> {
     let steps = if args.murder { MURDER.to_vec() } else { vec![(Signal::INT, drain_timeout(session)? + GRACE)] };
-    let found = Found::all(session.selected(&args.which, "stop")?)?;
+    let found: Vec<Found> = session.selected(&args.which, "stop")?.into_iter().map(Found::look).collect();
     let (mut alive, absent): (Vec<_>, Vec<_>) = found.iter().partition(|found| found.process().is_some());
     let mut report = Report::default();
     absent.into_iter().for_each(|found| report.absent(found));

@@ -246,13 +246,20 @@ impl Database {
     /// A row that has a value that doesn't belong there, or refers to nothing.
     pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let snapshot = self.connection.unchecked_transaction()?;
-        let generation = if snapshot.table_exists(None, "generation")? {
-            snapshot.query_row("SELECT coalesce(max(id), 0) FROM generation", [], |row| row.get(0))?
-        } else {
-            0
-        };
+        let generation = self.newest_generation()?;
         let (config, rows) = Loader { connection: &snapshot }.config()?;
         Ok(Snapshot { generation, config, rows })
+    }
+
+    /// The number of the newest generation; 0 if there is none.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn newest_generation(&self) -> Result<i64, StoreError> {
+        if !self.connection.table_exists(None, "generation")? {
+            return Ok(0);
+        }
+        Ok(self.connection.query_row("SELECT coalesce(max(id), 0) FROM generation", [], |row| row.get(0))?)
     }
 
     /// Reads the servers alone, without their hosts: for programs that have to find a server's process

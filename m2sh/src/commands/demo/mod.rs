@@ -19,8 +19,11 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::args::{DEFAULT_DB, Demo, Which};
 use crate::error::{Error, say};
 use crate::exit::Exit;
+use crate::report::Report;
 use crate::session::Session;
+use crate::tail::last_lines;
 
+use super::start::Launch;
 use super::{crew, load, start};
 use folder::Folder;
 use handler::Handler;
@@ -36,7 +39,7 @@ pub(super) fn run(args: &Demo, session: &mut Session) -> Result<Exit, Error> {
     refuse_second(session)?;
     folder.fill()?;
     let Some(server) = load(args, &folder, session)? else { return Ok(Exit::Failure) };
-    start::make_folders(&server)?;
+    start::make_folders(&server, None)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::cannot("wait for the server", error))?;
     runtime.block_on(serve(args, &folder, &server, session))
@@ -46,7 +49,7 @@ pub(super) fn run(args: &Demo, session: &mut Session) -> Result<Exit, Error> {
 /// told when the script is loaded into it.
 fn refuse_second(session: &Session) -> Result<(), Error> {
     match session.db.exists().then(|| session.config()) {
-        Some(Ok(config)) => start::startable(config.servers, session).map(drop),
+        Some(Ok(config)) => start::startable(config.servers, session, &mut Report::default()).map(drop),
         _ => Ok(()),
     }
 }
@@ -66,9 +69,9 @@ fn load(args: &Demo, folder: &Folder, session: &mut Session) -> Result<Option<Se
 
 async fn serve(args: &Demo, folder: &Folder, server: &Server, session: &mut Session) -> Result<Exit, Error> {
     let mut signals = crew::signals().map_err(|error| Error::cannot("listen for signals", error))?;
-    let program = std::env::current_exe().map_err(|error| Error::cannot("find the program m2sh itself", error))?;
+    let launch = Launch::new(&session.db)?;
     session.record(&session.operator.entry("start", None).about([server]));
-    let mut child = Child::start(start::command(&program, &session.db, server, false), server)?;
+    let mut child = Child::start(launch.command(server), server)?;
     tokio::select! {
         readiness = child.readiness() => if let Readiness::Failed { error, is_taken } = readiness? {
             let next = format!("or take another port: `{} --port {}`", guide::command(folder), server.port % 65535 + 1);
@@ -112,7 +115,7 @@ fn told(end: &std::process::ExitStatus, folder: &Folder, server: &Server) -> Res
         return Ok(Exit::Success);
     }
     let path = server.under_chroot(&server.error_log);
-    let lines = server::last_lines(&path);
+    let lines = last_lines(&path);
     Err(Error::cannot("go on", format!("the server has ended: {end}\nthe end of `{}`:\n{lines}", path.display()))
         .hint(format!("start it again with `{}`", guide::command(folder))))
 }

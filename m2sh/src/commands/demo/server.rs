@@ -4,9 +4,7 @@
 //! its file; what it says on stderr is kept for the case that it can't start.
 
 use std::collections::VecDeque;
-use std::io::{Read as _, Seek as _, SeekFrom};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::net::SocketAddr;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -18,6 +16,7 @@ use tokio::process::ChildStderr;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::address::reachable;
 use crate::commands::start::not_run;
 use crate::error::Error;
 use crate::process::Process;
@@ -28,9 +27,8 @@ const TICK: Duration = Duration::from_millis(10);
 /// For an answer to the first request; a server that accepts and takes longer is there all the same.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How many lines of its stderr are kept, and how many of its log are shown.
+/// How many lines of its stderr are kept.
 const KEPT: usize = 50;
-const SHOWN: usize = 5;
 
 /// The running server.
 #[derive(Debug)]
@@ -130,16 +128,6 @@ async fn keep(stderr: ChildStderr) -> VecDeque<String> {
     kept
 }
 
-/// Where a listening address can be reached from this machine.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
-}
-
 async fn accepts(address: SocketAddr) -> bool {
     TcpStream::connect(address).await.is_ok()
 }
@@ -150,21 +138,4 @@ async fn answers(address: SocketAddr) -> bool {
     let request = b"HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     let answer = async { stream.write_all(request).await.is_ok() && stream.read_u8().await.is_ok() };
     timeout(PATIENCE, answer).await.unwrap_or(true)
-}
-
-/// The end of a log, indented; logs can be large, and their last piece is enough.
-pub(super) fn last_lines(log: &Path) -> String {
-    let text = tail(log).unwrap_or_else(|error| error.to_string().into_bytes());
-    let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(SHOWN)..].iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
-}
-
-fn tail(log: &Path) -> std::io::Result<Vec<u8>> {
-    let mut file = std::fs::File::open(log)?;
-    let start = file.metadata()?.len().saturating_sub(4096);
-    file.seek(SeekFrom::Start(start))?;
-    let mut text = Vec::new();
-    file.read_to_end(&mut text)?;
-    Ok(text)
 }

@@ -3,6 +3,7 @@
 mod accessing;
 mod asking;
 mod audit;
+mod background;
 mod bench;
 mod certs;
 mod concerned;

@@ -8,7 +8,7 @@ use mongrel2_server::pidfile::PidFile;
 
 use super::bench::{Bench, server};
 
-/// Holds the lock on a PID file, names each signal, and ends at the one that it is told.
+/// Holds the lock on a PID file, names each signal, and ends at the one that it is told, once its input is at its end.
 const SERVER: &str = r"
 import fcntl, os, signal, sys
 signals = {signal.SIGHUP, signal.SIGINT, signal.SIGTERM}
@@ -21,6 +21,7 @@ while True:
     print(name, flush=True)
     if name == sys.argv[2]:
         break
+sys.stdin.read()
 ";
 
 /// A process that owns a PID file.
@@ -33,9 +34,14 @@ struct Fake {
 impl Fake {
     /// `None` if there is no Python, which is said, and not accepted where everything has to be tested.
     fn start(pid_file: &Path, last_signal: &str) -> Option<Self> {
+        Self::start_with(pid_file, last_signal, Stdio::null())
+    }
+
+    fn start_with(pid_file: &Path, last_signal: &str, stdin: Stdio) -> Option<Self> {
         std::fs::create_dir_all(pid_file.parent().unwrap()).unwrap();
         let mut command = Command::new("python3");
-        let spawned = command.args(["-c", SERVER]).arg(pid_file).arg(last_signal).stdout(Stdio::piped()).spawn();
+        let spawned =
+            command.args(["-c", SERVER]).arg(pid_file).arg(last_signal).stdin(stdin).stdout(Stdio::piped()).spawn();
         let Ok(mut child) = spawned else {
             assert!(std::env::var_os("CI").is_none(), "python3 is missing");
             eprintln!("skipped: python3 is missing");
@@ -100,6 +106,51 @@ fn stop_waits_for_the_end() {
     assert_eq!(fake.signals(), ["SIGINT"]);
     let entry = bench.log().pop().unwrap();
     assert_eq!((entry.what.as_str(), entry.why.as_str()), ("stop", "upgrade"));
+}
+
+#[test]
+fn all_are_told_to_stop_before_the_end_of_any_is_waited_for() {
+    let uuids = ["1", "2", "3", "4", "5"];
+    let bench = Bench::with(uuids.map(|uuid| server("a", uuid, 6767)).to_vec());
+    let start = |uuid| Fake::start_with(&bench.path(&format!("run/{uuid}.pid")), "SIGINT", Stdio::piped());
+    let fakes: Option<Vec<Fake>> = uuids.into_iter().map(start).collect();
+    let Some(mut fakes) = fakes else { return };
+    let mut m2sh = bench.m2sh("stop -every");
+    let stopping = m2sh.command.stdout(Stdio::piped()).spawn().unwrap();
+    // None of them ends before all have got the signal.
+    fakes.iter_mut().for_each(|fake| assert_eq!(fake.lines.next().unwrap().unwrap(), "SIGINT"));
+    fakes.iter_mut().for_each(|fake| drop(fake.child.stdin.take()));
+    let output = stopping.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let told = String::from_utf8(output.stdout).unwrap();
+    let expected: String =
+        uuids.iter().zip(&fakes).map(|(uuid, fake)| format!("Stopped server a {uuid} at PID {}\n", fake.pid)).collect();
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn one_that_does_not_end_does_not_keep_the_others() {
+    let bench = two();
+    bench.sql("INSERT INTO setting (key, value) VALUES ('server.drain_timeout', '0')");
+    let Some(_deaf) = Fake::start(&bench.path("run/1.pid"), "none") else { return };
+    let Some(fake) = Fake::start(&bench.path("run/2.pid"), "SIGINT") else { return };
+    let output = bench.m2sh("stop -every").exits(1);
+    assert_eq!(output.stdout, format!("Stopped server b 2 at PID {}\n", fake.pid));
+    assert!(output.stderr.contains("m2sh: cannot stop server a 1: process "), "{}", output.stderr);
+}
+
+#[test]
+fn a_pid_file_that_is_hidden_does_not_keep_the_others() {
+    let bench = two();
+    let Some(fake) = Fake::start(&bench.path("run/2.pid"), "SIGINT") else { return };
+    std::fs::write(bench.path("run/1.pid"), "1\n").unwrap();
+    std::fs::set_permissions(bench.path("run/1.pid"), std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
+    let trouble = "cannot tell whether server a 1 runs: its PID file run/1.pid: Permission denied";
+    for (words, told) in [("reload -every", "Reloading"), ("stop -every", "Stopped")] {
+        let output = bench.humble_m2sh(words).exits(1);
+        assert_eq!(output.stdout, format!("{told} server b 2 at PID {}\n", fake.pid));
+        assert!(output.stderr.contains(trouble), "{}", output.stderr);
+    }
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn path_with(folder: &std::path::Path) -> std::ffi::OsString {
 fn one_server_takes_the_place_of_m2sh() {
     let (_listener, port) = taken();
     let bench = Bench::with(vec![server("test", "f400", port)]);
-    let output = bench.m2sh("start -db config.sqlite -host localhost").exits(1);
+    let output = bench.m2sh("start -db config.sqlite -host localhost -foreground").exits(1);
     assert!(output.stdout.starts_with(&format!("Launching server test f400 on port {port}\n")), "{}", output.stdout);
     for folder in ["run", "logs", "tmp"] {
         assert!(bench.path(folder).is_dir(), "{folder}");
@@ -57,7 +57,7 @@ fn a_chroot_that_is_not_there() {
 fn several_are_waited_for() {
     let (_listener, port) = taken();
     let bench = Bench::with(vec![server("a", "1", port), server("b", "2", port)]);
-    let output = bench.m2sh("start -every").exits(1);
+    let output = bench.m2sh("start -every -foreground").exits(1);
     let launched = format!("Launching server a 1 on port {port}\nLaunching server b 2 on port {port}\n");
     assert!(output.stdout.starts_with(&launched), "{}", output.stdout);
     for title in ["a 1", "b 2"] {
@@ -94,7 +94,7 @@ fn several_of_root_are_left_in_the_background() {
     let Some(bench) = roots("several_of_root_are_left_in_the_background") else { return };
     let output = bench.m2sh("start -every").exits(0);
     for title in ["a 1", "b 2"] {
-        assert!(output.stderr.contains(&format!("Server {title} runs at PID ")), "{}", output.stderr);
+        assert!(output.stdout.contains(&format!("Started server {title} at PID ")), "{}", output.stdout);
     }
     assert_eq!(bench.m2sh("running -every").prints().matches("RUNNING").count(), 2);
     assert_eq!(bench.m2sh("stop -every").prints().matches("Stopped server").count(), 2);
@@ -106,7 +106,7 @@ fn several_of_root_are_left_in_the_background() {
 #[test]
 fn with_sudo_it_returns_when_the_server_serves() {
     let Some(bench) = roots("with_sudo_it_returns_when_the_server_serves") else { return };
-    let sudo = fake_sudo(&bench, r#"shift; exec "$@""#);
+    let sudo = fake_sudo(&bench, r#"exec "$@""#);
     let mut m2sh = bench.m2sh("start -sudo -name a");
     m2sh.command.env("PATH", path_with(&sudo));
     let output = m2sh.exits(0);
@@ -118,17 +118,48 @@ fn with_sudo_it_returns_when_the_server_serves() {
 #[test]
 fn sudo_gets_the_whole_command() {
     let bench = Bench::with(vec![server("test", "f400", 6767)]);
-    let sudo = fake_sudo(&bench, r#"shift 2; echo "$@""#);
-    let mut m2sh = bench.m2sh("start -sudo");
-    m2sh.command.env("PATH", path_with(&sudo));
-    assert_eq!(m2sh.prints(), "Launching server test f400 on port 6767\nmongrel2 config.sqlite f400\n");
+    let sudo = fake_sudo(&bench, r#"shift; echo "$@""#);
+    let told = |words: &str| {
+        let mut m2sh = bench.m2sh(words);
+        m2sh.command.env("PATH", path_with(&sudo));
+        m2sh
+    };
+    let expected = "Launching server test f400 on port 6767\nmongrel2 config.sqlite f400 --foreground\n";
+    assert_eq!(told("start -sudo -foreground").prints(), expected);
+    bench.sql("INSERT INTO setting (key, value) VALUES ('server.daemonize', '0')");
+    let expected = "Launching server test f400 on port 6767\nmongrel2 config.sqlite f400\n";
+    assert_eq!(told("start -sudo").prints(), expected);
+}
+
+#[test]
+fn what_stands_in_for_sudo() {
+    let bench = Bench::with(vec![server("test", "f400", 6767)]);
+    let sudo = fake_sudo(&bench, "echo sudo");
+    for (name, script) in [("doas", "echo doas"), ("other", "echo other")] {
+        std::fs::write(sudo.join(name), format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(sudo.join(name), PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    let check = |words: &str, path: std::ffi::OsString, expected: &str| {
+        let mut m2sh = bench.m2sh(&format!("start -foreground {words}"));
+        m2sh.command.env("PATH", path);
+        assert_eq!(m2sh.prints().lines().last(), Some(expected), "{words}");
+    };
+    let other = sudo.join("other").display().to_string();
+    check("-sudo", path_with(&sudo), "sudo");
+    check("--sudo -every", path_with(&sudo), "sudo");
+    check("-sudo doas", path_with(&sudo), "doas");
+    check("-sudo=doas -name test", path_with(&sudo), "doas");
+    check(&format!("--sudo={other}"), path_with(&sudo), "other");
+    std::fs::remove_file(sudo.join("sudo")).unwrap();
+    // Programs in the usual folders must not get in the way, and the scripts need none but the shell.
+    check("-sudo", sudo.clone().into(), "doas");
 }
 
 #[test]
 fn signals_reach_all_of_several() {
     let bench = Bench::with(vec![server("a", "1", 6767), server("b", "2", 6768)]);
     let sudo = fake_sudo(&bench, "echo ready\nexec sleep 600");
-    let mut m2sh = bench.m2sh("start -sudo -every");
+    let mut m2sh = bench.m2sh("start -sudo -every -foreground");
     let command = m2sh.command.env("PATH", path_with(&sudo)).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let ready = BufReader::new(child.stdout.take().unwrap()).lines().filter(|line| line.as_ref().unwrap() == "ready");
