@@ -361,14 +361,17 @@ pub struct Log {
     /// Go on with what comes, until it is interrupted
     #[arg(short, long)]
     pub follow: bool,
+    /// Tell what servers have counted under each generation, and which of them made things worse
+    #[arg(long, conflicts_with = "follow")]
+    pub stats: bool,
     /// Look whether the log is as it was written, by its seals
-    #[arg(long, conflicts_with_all = ["since", "who", "what", "server", "last", "follow"])]
+    #[arg(long, conflicts_with_all = ["since", "who", "what", "server", "last", "follow", "stats"])]
     pub verify: bool,
     /// A seal that was kept elsewhere, which has to be there
     #[arg(long, value_name = "SEAL", requires = "verify")]
     pub kept: Option<String>,
     /// Print the last seal, to be kept elsewhere
-    #[arg(long, conflicts_with_all = ["since", "who", "what", "server", "last", "follow", "verify"])]
+    #[arg(long, conflicts_with_all = ["since", "who", "what", "server", "last", "follow", "stats", "verify"])]
     pub seal: bool,
 }
 

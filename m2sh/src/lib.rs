@@ -9,6 +9,7 @@
 //! * [`changes`]: a difference in words.  [`plan`]: one that is kept in a file.  [`question`]: to who is at the terminal.
 //! * [`accesslog`]: the access logs of servers, in any form.
 //! * [`asked`]: what `m2sh route` is asked about.  [`certdir`]: certificates and keys, and new ones.
+//! * [`deployments`]: what servers have counted under each generation.  [`plot`]: numbers as blocks.
 //! * [`operator`]: who is at work here, for the audit log.
 //! * [`error`] and [`exit`]: what goes wrong, told once, here.
 //! * [`script`]: runs a configuration script.
@@ -20,11 +21,13 @@ pub mod asked;
 pub mod certdir;
 pub mod changes;
 pub mod commands;
+pub mod deployments;
 pub mod error;
 pub mod exit;
 pub mod found;
 pub mod operator;
 pub mod plan;
+pub mod plot;
 pub mod port;
 pub mod process;
 pub mod question;

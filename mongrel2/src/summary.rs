@@ -64,6 +64,47 @@ impl Summary {
     }
 }
 
+/// How many samples two means need to be compared.
+const ENOUGH: u64 = 30;
+
+/// The quantile of the normal distribution that chance exceeds once in a thousand times.
+const CLEAR: f64 = 3.09;
+
+/// A rise by less than that is of no interest, however certain it is.
+const WORTH: f64 = 1.1;
+
+/// How many samples have to be 1 before their share is judged.
+const SEVERAL: f64 = 5.0;
+
+impl Summary {
+    /// Whether the mean has risen from what it was before, by a tenth at least, and not by chance: Welch's t-test,
+    /// one-sided, at 0.001, of no fewer than 30 samples each.
+    pub fn has_risen_from(&self, before: &Self) -> bool {
+        if self.n.min(before.n) < ENOUGH || self.mean() < WORTH * before.mean() {
+            return false;
+        }
+        let error = |summary: &Self| summary.sd().powi(2) / summary.n as f64;
+        let (ours, theirs) = (error(self), error(before));
+        let part = |error: f64, n: u64| error * error / (n - 1) as f64;
+        // Welch and Satterthwaite; not a number if nothing varies.
+        let freedom = (ours + theirs).powi(2) / (part(ours, self.n) + part(theirs, before.n));
+        let quantile = if freedom.is_nan() { CLEAR } else { CLEAR + (CLEAR.powi(3) + CLEAR) / (4.0 * freedom) };
+        self.mean() - before.mean() > quantile * (ours + theirs).sqrt()
+    }
+
+    /// The same for the share of 1 among samples that are 0 or 1: the test of two proportions with a correction for
+    /// continuity, one-sided, at 0.001, of no fewer than 5 that are 1.
+    pub fn share_has_risen_from(&self, before: &Self) -> bool {
+        if self.n.min(before.n) == 0 || self.sum < SEVERAL || self.mean() < WORTH * before.mean() {
+            return false;
+        }
+        let share = (self.sum + before.sum) / (self.n + before.n) as f64;
+        let parts = 1.0 / self.n as f64 + 1.0 / before.n as f64;
+        let error = (share * (1.0 - share) * parts).max(0.0).sqrt();
+        self.mean() - before.mean() - parts / 2.0 > CLEAR * error
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -99,6 +140,56 @@ mod tests {
     fn repeated_samples_need_no_loop() {
         assert_eq!(Summary::repeated(3.0, 4), summary(&[3.0; 4]));
         assert_eq!(Summary::repeated(3.0, 0), Summary::default());
+    }
+
+    /// As many samples of that mean and deviation.
+    fn spread(n: u64, mean: f64, sd: f64) -> Summary {
+        let sumsq = sd * sd * (n - 1) as f64 + mean * mean * n as f64;
+        Summary { n, sum: mean * n as f64, sumsq, min: 0.0, max: mean }
+    }
+
+    fn shares(n: u64, ones: u64) -> Summary {
+        let mut summary = Summary::repeated(1.0, ones);
+        summary.merge(&Summary::repeated(0.0, n - ones));
+        summary
+    }
+
+    #[test]
+    fn a_mean_that_has_risen() {
+        let before = spread(1000, 0.010, 0.010);
+        for (after, expected, why) in [
+            (spread(1000, 0.012, 0.010), true, "4.5 standard errors"),
+            (spread(1000, 0.0112, 0.010), false, "2.7 of them"),
+            (spread(100, 0.012, 0.010), false, "1.9 of them"),
+            (spread(1000, 0.008, 0.010), false, "it has fallen"),
+            (spread(1_000_000, 0.0105, 0.001), false, "less than a tenth"),
+            (spread(29, 10.0, 0.1), false, "too few"),
+            (Summary::default(), false, "none"),
+        ] {
+            assert_eq!(after.has_risen_from(&before), expected, "{why}");
+        }
+        assert!(Summary::repeated(2.0, 50).has_risen_from(&Summary::repeated(1.0, 50)), "nothing varies");
+        // 30 samples each, 3.2 standard errors: beyond the normal distribution's quantile, not beyond Student's.
+        let (before, after) = (spread(30, 1.0, 0.5), spread(30, 1.0 + 3.2 * 0.5 * (2.0_f64 / 30.0).sqrt(), 0.5));
+        assert!(!after.has_risen_from(&before));
+    }
+
+    #[test]
+    fn a_share_that_has_risen() {
+        for (before, after, expected) in [
+            ((10_000, 10), (10_000, 40), true),
+            ((10_000, 10), (10_000, 20), false),
+            ((100_000, 0), (10, 5), true),
+            ((100_000, 0), (100_000, 5), false),
+            ((100_000, 10), (10_000, 5), false),
+            ((1000, 0), (100, 4), false),
+            ((1000, 1000), (1000, 1000), false),
+            ((0, 0), (1000, 1000), false),
+            ((1000, 40), (1000, 10), false),
+        ] {
+            let found = shares(after.0, after.1).share_has_risen_from(&shares(before.0, before.1));
+            assert_eq!(found, expected, "{before:?} {after:?}");
+        }
     }
 
     proptest! {

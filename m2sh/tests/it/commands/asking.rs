@@ -12,7 +12,7 @@ use super::bench::Bench;
 use super::planning::{bench, script};
 
 /// The two ends of a terminal: the person's, and the program's.
-fn terminal() -> (File, OwnedFd) {
+pub(super) fn terminal() -> (File, OwnedFd) {
     let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&person).unwrap();
     unlockpt(&person).unwrap();

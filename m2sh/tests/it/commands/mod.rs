@@ -8,6 +8,7 @@ mod bench;
 mod certs;
 mod concerned;
 mod controlling;
+mod counted;
 mod exporting;
 mod faults;
 mod killed;

@@ -119,12 +119,24 @@ impl Database {
     /// # Errors
     /// What SQLite says.
     pub fn statistics(&self) -> Result<Vec<Statistic>, StoreError> {
+        self.statistics_of("'server', 'host', 'route'")
+    }
+
+    /// The same of servers as a whole.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn server_statistics(&self) -> Result<Vec<Statistic>, StoreError> {
+        self.statistics_of("'server'")
+    }
+
+    fn statistics_of(&self, kinds: &str) -> Result<Vec<Statistic>, StoreError> {
+        let snapshot = self.connection.unchecked_transaction()?;
         let mut found = BTreeMap::new();
         for table in TABLES {
-            if schema::names(&self.connection, table)?.contains("generation") {
-                let kinds = "other_type IN ('server', 'host', 'route')";
+            if schema::names(&snapshot, table)?.contains("generation") {
                 let mut statement =
-                    self.connection.prepare(&format!("SELECT {} FROM {table} WHERE {kinds}", *SOUND))?;
+                    snapshot.prepare(&format!("SELECT {} FROM {table} WHERE other_type IN ({kinds})", *SOUND))?;
                 for statistic in statement.query_map([], Statistic::read)? {
                     merge_into(&mut found, statistic?);
                 }

@@ -1,5 +1,7 @@
 //! `m2sh log`: the audit log, a line per entry in the form of the manual's section 3.7; and whether it is as it was written.
 
+mod stats;
+
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -30,6 +32,9 @@ pub(super) fn run(args: &Log, session: &mut Session) -> Result<Exit, Error> {
     let servers = args.server.as_deref().map_or(Ok(Vec::new()), |server| uuids_of(server, &database, session))?;
     let Log { who, what, last, .. } = args;
     let mut filter = Filter { since, who: who.clone(), what: what.clone(), servers, after: 0, last: *last };
+    if args.stats {
+        return stats::run(&database, &filter, session);
+    }
     // What is left out now is left out for good.
     let end = database.log_of(&Filter { last: Some(1), ..Filter::default() });
     let end = end.map_err(|error| session.cannot("read the log", error))?.last().map_or(0, |entry| entry.id);
