@@ -92,6 +92,11 @@ CREATE TABLE mimetype (id INTEGER PRIMARY KEY,
     mimetype TEXT,
     extension TEXT);                        -- with its dot
 
+-- Values that the configuration refers to as ${secret:NAME}.  They are nowhere else.
+CREATE TABLE secret (id INTEGER PRIMARY KEY,
+    name TEXT,
+    value TEXT);
+
 CREATE TABLE filter (id INTEGER PRIMARY KEY,
     server_id INTEGER,
     name TEXT,
@@ -153,4 +158,14 @@ CREATE TABLE log (id INTEGER PRIMARY KEY,
 CREATE TABLE generation (id INTEGER PRIMARY KEY,
     log_id INTEGER,                         -- the entry of the log that says who changed it, when and why
     digest TEXT,                            -- SHA-256 of the configuration as JSON, in hexadecimal digits
-    config BLOB);                           -- that JSON, compressed (RFC 1951)
+    config BLOB,                            -- that JSON, compressed (RFC 1951); NULL when it was thrown away
+    changes BLOB,                           -- which objects and fields it changed, as JSON, compressed
+    origin TEXT);                           -- the script: its files with their SHA-256, and what it asked for, as JSON
+
+-- The texts of scripts that generations were made from.
+CREATE TABLE source (digest TEXT PRIMARY KEY,   -- SHA-256 of the text
+    content BLOB);                          -- the text, compressed (RFC 1951)
+
+-- The generations whose configuration `m2sh gc` has thrown away.
+CREATE TABLE collected (generation INTEGER PRIMARY KEY,
+    log_id INTEGER);                        -- the entry of the log that says who did that

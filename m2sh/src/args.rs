@@ -89,6 +89,10 @@ pub enum Command {
     Show(Show),
     /// Tell what two generations differ in, or a generation and the database [default: what a server runs with]
     Diff(Diff),
+    /// Tell which generation made a server, host, route or setting what it is, and whose work that was
+    Blame(Blame),
+    /// Throw away what was kept of old generations
+    Gc(Gc),
     /// Tell whether the script, the database and the running servers agree
     Drift(Script),
     /// Make the configuration what it was in an earlier generation
@@ -375,12 +379,34 @@ pub struct Log {
     pub seal: bool,
 }
 
+/// Arguments of `blame`.
+#[derive(Debug, clap::Args)]
+pub struct Blame {
+    /// What it is called, behind what it is part of if that is needed: `/x`, `server hello`, `hello localhost /x`
+    #[arg(value_name = "PATH", required = true)]
+    pub path: Vec<String>,
+}
+
+/// Arguments of `gc`.
+#[derive(Debug, clap::Args)]
+pub struct Gc {
+    /// How many of the newest generations stay whole
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    pub keep: u32,
+    /// Why
+    #[command(flatten)]
+    pub because: Because,
+}
+
 /// Arguments of `show`.
 #[derive(Debug, clap::Args)]
 pub struct Show {
     /// The number of the generation
     #[arg(value_name = "GENERATION")]
     pub generation: i64,
+    /// The script that it was loaded from, as it was, with all that it imported
+    #[arg(long, conflicts_with_all = ["output", "force"])]
+    pub source: bool,
     /// Where the script goes
     #[command(flatten)]
     pub output: Output,

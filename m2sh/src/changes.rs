@@ -130,7 +130,7 @@ fn fields(change: &Change) -> Vec<String> {
 
 /// Whether it is a name with a value and nothing else.
 fn is_pair(change: &Change) -> bool {
-    matches!(change.path.noun(), Noun::Setting | Noun::Mimetype)
+    matches!(change.path.noun(), Noun::Setting | Noun::Mimetype | Noun::Secret)
 }
 
 fn is_empty(value: &Value) -> bool {

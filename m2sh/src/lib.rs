@@ -10,7 +10,7 @@
 //! * [`accesslog`]: the access logs of servers, in any form.
 //! * [`asked`]: what `m2sh route` is asked about.  [`certdir`]: certificates and keys, and new ones.
 //! * [`deployments`]: what servers have counted under each generation.  [`plot`]: numbers as blocks.
-//! * [`operator`]: who is at work here, for the audit log.
+//! * [`operator`]: who is at work here, for the audit log.  [`facts`]: what scripts may know of where they run.
 //! * [`error`] and [`exit`]: what goes wrong, told once, here.
 //! * [`script`]: runs a configuration script.
 
@@ -24,6 +24,7 @@ pub mod commands;
 pub mod deployments;
 pub mod error;
 pub mod exit;
+pub mod facts;
 pub mod found;
 pub mod operator;
 pub mod plan;

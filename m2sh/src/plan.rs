@@ -8,10 +8,12 @@ use std::path::Path;
 
 use chrono::Utc;
 use mongrel2::config::Config;
+use mongrel2::config::store::origin::Origin;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::operator::Operator;
+use crate::script::Outcome;
 
 /// The form of the file that this version writes and reads.
 const VERSION: u32 = 1;
@@ -30,18 +32,22 @@ pub struct Plan {
     pub base: String,
     /// The configuration that takes its place.
     pub config: Config,
+    /// What it was made of.
+    #[serde(default)]
+    pub origin: Origin,
 }
 
 impl Plan {
     /// A plan of this moment.
-    pub fn new(script: &Path, operator: &Operator, base: &Config, config: Config) -> Self {
+    pub fn new(script: &Path, operator: &Operator, base: &Config, outcome: Outcome) -> Self {
         Self {
             version: VERSION,
             script: script.display().to_string(),
             made_at: Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string(),
             made_by: format!("{}@{}", operator.who, operator.location),
             base: base.digest(),
-            config,
+            config: outcome.checked.into_written(),
+            origin: outcome.origin,
         }
     }
 

@@ -4,6 +4,8 @@
 //! with the next command to type.
 
 use std::fmt::Display;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use mongrel2::config::history::{Entry, Logged};
@@ -12,7 +14,9 @@ use mongrel2::config::{self, Checked, Config, Database, Problem, Server, Severit
 
 use crate::args::Which;
 use crate::error::{Error, say};
+use crate::facts::facts;
 use crate::operator::Operator;
+use crate::script;
 use crate::select;
 use crate::show::{Show, escape};
 
@@ -66,13 +70,29 @@ impl Session {
         })
     }
 
-    /// Reads the configuration of a generation, if it was kept.
+    /// Gives a configuration that was kept the secrets that it refers to: from where scripts get them, else those that the
+    /// database has.
+    ///
+    /// # Errors
+    /// One is missing.
+    pub fn supply(&self, config: &mut Config, doing: &str) -> Result<(), Error> {
+        let known = self.base().map(|base| base.secrets).unwrap_or_default();
+        let supplied = script::supply(config, &facts(), &known);
+        supplied.map_err(|(cause, hint)| Error::cannot(doing, cause).hint(hint))
+    }
+
+    /// Reads the configuration of a generation, if it was kept; its secrets are those of today.
     ///
     /// # Errors
     /// What is wrong with the database.
     pub fn kept(&self, number: i64) -> Result<Option<Config>, Error> {
-        let doing = format!("read generation {number}");
-        self.database()?.generation(number).map_err(|error| self.cannot(&doing, error))
+        let read = |database: Database| {
+            let Some(mut config) = database.generation(number)? else { return Ok(None) };
+            let used = config.secret_names();
+            config.secrets = database.secrets()?.into_iter().filter(|(name, _)| used.contains(name)).collect();
+            Ok(Some(config))
+        };
+        read(self.database()?).map_err(|error| self.cannot(format!("read generation {number}"), error))
     }
 
     /// Reads the configuration, and checks that servers can run with it.
@@ -142,6 +162,23 @@ impl Session {
         Database::open_or_create(&self.db)
             .and_then(|mut database| database.change(entry, change))
             .map_err(|error| self.cannot(doing, error))
+    }
+
+    /// Says that others may read a database that holds secrets.
+    pub fn warn_of_readers(&self) {
+        let mode = fs::metadata(&self.db).map_or(0, |metadata| metadata.mode());
+        if mode & 0o077 != 0 {
+            let db = self.db.display();
+            say(&format!("m2sh: warning: `{db}` holds secrets, and other users may read it\nhint: `chmod 600 {db}`"));
+        }
+    }
+
+    /// Gives back to the file system what the database no longer needs.
+    ///
+    /// # Errors
+    /// What is wrong with the database.
+    pub fn shrink(&self) -> Result<(), StoreError> {
+        Database::open_to_change(&self.db)?.shrink()
     }
 
     /// Writes to the log what happens to servers.

@@ -128,10 +128,10 @@ impl Command {
             let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
             StartError::Unsound(errors.map(|problem| problem.describe(config)).collect())
         })?;
-        let Some(position) = config.servers.iter().position(|server| server.uuid == self.uuid) else {
+        let Some(position) = checked.config().servers.iter().position(|server| server.uuid == self.uuid) else {
             return Err(StartError::NoServer { database: self.database.clone(), uuid: self.uuid.clone() });
         };
-        let server = &config.servers[position];
+        let server = &checked.config().servers[position];
         if self.is_published(server, root.unwrap_or(Path::new(&server.chroot))) {
             let message =
                 format!("a Dir or a sendfile_root of server `{}` would publish the database itself", server.label());

@@ -5,10 +5,11 @@ use serde_json::json;
 use crate::args::Script;
 use crate::error::{Error, say};
 use crate::exit::Exit;
+use crate::facts::facts;
 use crate::session::Session;
 use crate::show::{Form, escape};
 
-use super::load::{counts, counts_text, facts, refuse, script_path};
+use super::load::{counts, counts_text, refuse, script_path};
 use crate::script;
 
 pub(super) fn run(args: &Script, session: &mut Session) -> Result<Exit, Error> {
@@ -17,7 +18,7 @@ pub(super) fn run(args: &Script, session: &mut Session) -> Result<Exit, Error> {
         Ok(outcome) => outcome,
         Err(troubles) => return refuse(&troubles, session).map(|()| Exit::Failure),
     };
-    let config = outcome.checked.config();
+    let config = outcome.checked.written();
     let [servers, hosts, routes] = counts(config);
     let script = path.display().to_string();
     if session.show.form() != Form::Json && !outcome.notes.is_empty() {

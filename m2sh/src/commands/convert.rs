@@ -15,6 +15,6 @@ pub(super) fn run(args: &Convert, session: &mut Session) -> Result<Exit, Error> 
     if !outcome.notes.is_empty() {
         say(&outcome.notes.to_string());
     }
-    let script = print(outcome.checked.config(), head.iter().map(String::as_str));
+    let script = print(outcome.checked.written(), head.iter().map(String::as_str));
     export::deliver(&script, &args.config, &args.output, session)
 }

@@ -12,13 +12,14 @@ use crate::args::Script;
 use crate::changes;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::facts::facts;
 use crate::found::Found;
 use crate::script;
 use crate::session::Session;
 use crate::show::{Form, escape};
 
 use super::diff::generation_of;
-use super::load::{default_script, facts, refuse};
+use super::load::{default_script, refuse};
 
 /// What the database was compared with.
 struct Side {
@@ -41,7 +42,7 @@ pub(super) fn run(args: &Script, session: &mut Session) -> Result<Exit, Error> {
         sides.push(Side {
             heading: format!("To load {name} would change:"),
             json: json!({"script": name}),
-            changes: difference(&snapshot.config, outcome.checked.config()),
+            changes: difference(&snapshot.config, outcome.checked.written()),
         });
     }
     let newest = snapshot.generation;

@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::session::Session;
 use crate::show::Cell;
 
-const COLUMNS: [&str; 7] = ["generation", "happened_at", "who", "location", "what", "why", "digest"];
+const COLUMNS: [&str; 8] = ["generation", "happened_at", "who", "location", "what", "why", "digest", "kept"];
 
 /// How much of a digest is enough to tell one from the other.
 const DIGITS: usize = 12;
@@ -31,5 +31,6 @@ fn row(generation: &Generation) -> Vec<Cell> {
         text(|entry| &entry.what),
         reason.into(),
         digest.into(),
+        generation.kept.into(),
     ]
 }

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod access;
+mod blame;
 mod cert;
 mod check;
 mod commit;
@@ -12,6 +13,7 @@ mod diff;
 mod drift;
 mod dump;
 mod export;
+mod gc;
 mod generations;
 mod help;
 mod hosts;
@@ -43,6 +45,8 @@ use crate::session::Session;
 pub fn run(command: Command, session: &mut Session) -> Result<Exit, Error> {
     match command {
         Command::Init(because) => init::run(&because, session),
+        Command::Blame(args) => blame::run(&args, session),
+        Command::Gc(args) => gc::run(&args, session),
         Command::Check(args) => check::run(&args, session),
         Command::Plan(args) => plan::run(&args, session),
         Command::Load(args) => load::run(&args, session),

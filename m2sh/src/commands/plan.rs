@@ -9,13 +9,14 @@ use crate::args;
 use crate::changes::{self, Counts};
 use crate::error::{Error, say};
 use crate::exit::Exit;
+use crate::facts::facts;
 use crate::operator::quoted;
 use crate::plan::Plan;
 use crate::script;
 use crate::session::Session;
 use crate::show::{Form, escape};
 
-use super::load::{facts, refuse, script_path};
+use super::load::{refuse, script_path};
 
 pub(super) fn run(args: &args::Plan, session: &mut Session) -> Result<Exit, Error> {
     let hint = format!("m2sh plan -db {} FILE", session.db.display());
@@ -28,7 +29,7 @@ pub(super) fn run(args: &args::Plan, session: &mut Session) -> Result<Exit, Erro
         say(&outcome.notes.to_string());
     }
     let base = session.base()?;
-    let plan = Plan::new(&path, &session.operator, &base, outcome.checked.into_config());
+    let plan = Plan::new(&path, &session.operator, &base, outcome);
     if let Some(file) = &args.out {
         plan.write(file)?;
     }

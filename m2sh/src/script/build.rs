@@ -23,7 +23,9 @@ use super::words::{HOST, Kind, ROUTE, SERVER, UPSTREAM, found};
 pub(super) fn outcome(session: &Session) -> Result<Outcome, Troubles> {
     let checked = session.first_commit().and_then(|commit| Builder::new(session, commit).outcome());
     match checked {
-        Some(checked) if !session.is_faulty() => Ok(Outcome { checked, notes: session.troubles() }),
+        Some(checked) if !session.is_faulty() => {
+            Ok(Outcome { checked, notes: session.troubles(), origin: session.origin() })
+        }
         _ => Err(session.troubles()),
     }
 }
@@ -62,6 +64,8 @@ impl<'a> Builder<'a> {
         let options = Options::read(self.session, &self.commit);
         self.config.settings = options.settings;
         self.config.mimetypes = options.mimetypes;
+        let used = self.config.secret_names();
+        self.config.secrets = self.session.secrets().into_iter().filter(|(name, _)| used.contains(name)).collect();
         let (checked, problems) = match check(std::mem::take(&mut self.config)) {
             Ok((checked, problems)) => (Some(checked), problems),
             Err(problems) => (None, problems),

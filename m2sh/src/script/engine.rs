@@ -171,19 +171,22 @@ fn register_commit(engine: &mut Engine, session: &Rc<Session>) {
 fn register_facts(engine: &mut Engine, session: &Rc<Session>) {
     engine.register_fn("uuid", || Uuid::new_v4().to_string());
     let here = Rc::clone(session);
-    engine.register_fn("hostname", move || here.facts.hostname.clone());
+    engine.register_fn("hostname", move || here.hostname());
     let here = Rc::clone(session);
     engine.register_fn("env", move |name: &str| -> Result<String> {
-        let value = here.facts.variables.get(name).cloned();
-        value.ok_or_else(|| {
+        here.variable(name).map(str::to_owned).ok_or_else(|| {
             let hint = format!("set it, or say what to do without: `env(\"{name}\", \"…\")`");
             thrown(format!("the environment has no variable `{name}`"), hint)
         })
     });
     let here = Rc::clone(session);
-    engine.register_fn("env", move |name: &str, default: Dynamic| match here.facts.variables.get(name) {
+    engine.register_fn("env", move |name: &str, default: Dynamic| match here.variable(name) {
         Some(value) => like(&default, name, value),
         None => Ok(default),
+    });
+    let here = Rc::clone(session);
+    engine.register_fn("secret", move |name: &str| -> Result<String> {
+        here.secret(name).map_err(|(message, hint)| thrown(message, hint))
     });
 }
 

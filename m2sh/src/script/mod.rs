@@ -16,6 +16,7 @@ mod options;
 mod original;
 mod print;
 mod scan;
+mod secret;
 mod session;
 mod source;
 mod stop;
@@ -28,7 +29,8 @@ use std::path::Path;
 use std::rc::Rc;
 use std::thread;
 
-use mongrel2::config::Checked;
+use mongrel2::config::store::origin::Origin;
+use mongrel2::config::{Checked, Config};
 
 pub use print::print;
 pub use trouble::{Level, Trouble, Troubles};
@@ -53,6 +55,20 @@ pub struct Outcome {
     pub checked: Checked,
     /// What is worth saying though nothing is wrong.
     pub notes: Troubles,
+    /// What it was made of.
+    pub origin: Origin,
+}
+
+/// Gives a configuration the secrets that it refers to: those of `facts`, else those that are `known`.
+///
+/// # Errors
+/// The first that is missing, and what to do about it.
+pub fn supply(config: &mut Config, facts: &Facts, known: &BTreeMap<String, String>) -> Result<(), (String, String)> {
+    for name in config.secret_names() {
+        let value = secret::find(&name, facts).or_else(|why| known.get(&name).cloned().ok_or(why))?;
+        config.secrets.insert(name, value);
+    }
+    Ok(())
 }
 
 /// Both languages are evaluated by recursion.  On a stack of its own, a script's limits are the same in every

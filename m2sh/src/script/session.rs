@@ -3,12 +3,16 @@
 //! Rhai's functions hold it together, so everything is behind cells; no borrow outlives a method.
 
 use std::cell::{Ref, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use mongrel2::config::secret::reference;
+use mongrel2::config::store::origin::Origin;
 use rhai::{Dynamic, NativeCallContext, Position};
 
 use super::Facts;
 use super::scan::Index;
+use super::secret;
 use super::source::{Sources, Spot};
 use super::trouble::{Level, Troubles};
 
@@ -16,10 +20,19 @@ use super::trouble::{Level, Troubles};
 #[derive(Debug)]
 pub(super) struct Session {
     /// What the script may know of the world.
-    pub(super) facts: Facts,
+    facts: Facts,
+    asked: RefCell<Asked>,
     sources: RefCell<Sources>,
     faults: RefCell<Vec<Fault>>,
     commits: RefCell<Vec<Commit>>,
+}
+
+/// What the script has asked of the world.
+#[derive(Debug, Default)]
+struct Asked {
+    variables: BTreeSet<String>,
+    hostname: Option<String>,
+    secrets: BTreeMap<String, String>,
 }
 
 /// What will be a trouble.
@@ -49,13 +62,59 @@ impl Session {
     /// A run of the script at `path`, which has that text.
     pub(super) fn new(facts: Facts, path: &Path, text: &str) -> Self {
         let sources = Sources::new(path, text).into();
-        Self { facts, sources, faults: RefCell::default(), commits: RefCell::default() }
+        Self { sources, ..Self::empty(facts) }
     }
 
     /// A run of a file in another language, whose places are known.
     pub(super) fn indexed(path: &Path, text: &str, index: Index) -> Self {
         let sources = Sources::indexed(path, text, index).into();
-        Self { facts: Facts::default(), sources, faults: RefCell::default(), commits: RefCell::default() }
+        Self { sources, ..Self::empty(Facts::default()) }
+    }
+
+    fn empty(facts: Facts) -> Self {
+        Self {
+            facts,
+            asked: RefCell::default(),
+            sources: RefCell::default(),
+            faults: RefCell::default(),
+            commits: RefCell::default(),
+        }
+    }
+
+    /// A variable of the environment.
+    pub(super) fn variable(&self, name: &str) -> Option<&str> {
+        self.asked.borrow_mut().variables.insert(name.to_owned());
+        self.facts.variables.get(name).map(String::as_str)
+    }
+
+    /// The machine's name.
+    pub(super) fn hostname(&self) -> String {
+        self.asked.borrow_mut().hostname.insert(self.facts.hostname.clone()).clone()
+    }
+
+    /// What refers to a secret, whose value is remembered.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what to do about it.
+    pub(super) fn secret(&self, name: &str) -> Result<String, (String, String)> {
+        let value = secret::find(name, &self.facts)?;
+        self.asked.borrow_mut().secrets.insert(name.to_owned(), value);
+        Ok(reference(name))
+    }
+
+    /// The secrets that were asked for.
+    pub(super) fn secrets(&self) -> BTreeMap<String, String> {
+        self.asked.borrow().secrets.clone()
+    }
+
+    /// What the run was made of.
+    pub(super) fn origin(&self) -> Origin {
+        let asked = self.asked.borrow();
+        Origin {
+            files: self.sources().files().collect(),
+            variables: asked.variables.iter().cloned().collect(),
+            hostname: asked.hostname.clone(),
+        }
     }
 
     /// The files of the run.

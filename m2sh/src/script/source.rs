@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use mongrel2::config::closest;
+use mongrel2::config::store::origin;
 use rhai::Position;
 
 use super::lex::At;
@@ -32,7 +33,7 @@ impl Spot {
 const WHOLE: At = (usize::MAX, 1);
 
 /// The files of a run, in the order in which they were read; the first is the script itself.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Sources(Vec<File>);
 
 #[derive(Debug)]
@@ -61,6 +62,11 @@ impl Sources {
     /// Remembers an imported file.
     pub(super) fn add(&mut self, path: &Path, text: &str) {
         self.0.push(File { path: path.to_owned(), text: text.to_owned(), index: OnceCell::new() });
+    }
+
+    /// The files as they were read.
+    pub(super) fn files(&self) -> impl Iterator<Item = origin::File> {
+        self.0.iter().map(|file| origin::File { path: file.path.display().to_string(), text: file.text.clone() })
     }
 
     /// The path of the script itself.

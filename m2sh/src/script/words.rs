@@ -180,6 +180,7 @@ pub(super) const VERBS: &[(&str, &str)] = &[
     ("commit", "commit([server, …]) or commit([server, …], #{settings: #{…}, mimetypes: #{…}})"),
     ("env", "env(\"NAME\") or env(\"NAME\", \"what it is if the environment lacks it\")"),
     ("hostname", "hostname()"),
+    ("secret", "secret(\"NAME\")"),
     ("uuid", "uuid()"),
 ];
 

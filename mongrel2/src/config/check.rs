@@ -17,14 +17,21 @@ use crate::route::Path;
 /// A configuration that a server can run.  Only [`check`] makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
-    config: Config,
+    written: Config,
+    /// The same with its secrets, if it has any.
+    filled: Option<Config>,
     settings: Settings,
 }
 
 impl Checked {
-    /// The values that were checked.
+    /// The values that were checked: the configuration as it is served, with its secrets filled in.
     pub fn config(&self) -> &Config {
-        &self.config
+        self.filled.as_ref().unwrap_or(&self.written)
+    }
+
+    /// The configuration as it was written, which refers to its secrets.
+    pub fn written(&self) -> &Config {
+        &self.written
     }
 
     /// The settings in force.
@@ -34,7 +41,7 @@ impl Checked {
 
     /// The server of that UUID.
     pub fn server(&self, uuid: &str) -> Option<&Server> {
-        self.config.servers.iter().find(|server| server.uuid == uuid)
+        self.config().servers.iter().find(|server| server.uuid == uuid)
     }
 
     /// The ZeroMQ address of a server's control port.
@@ -42,9 +49,14 @@ impl Checked {
         server.control_port_or(&self.settings.control_port)
     }
 
-    /// Gives the tree back.
+    /// Gives back the configuration as it is served.
     pub fn into_config(self) -> Config {
-        self.config
+        self.filled.unwrap_or(self.written)
+    }
+
+    /// Gives back the configuration as it was written.
+    pub fn into_written(self) -> Config {
+        self.written
     }
 }
 
@@ -195,15 +207,21 @@ impl Problem {
 /// # Errors
 /// All problems, at least one of them of severity [`Severity::Error`].
 pub fn check(config: Config) -> Result<(Checked, Vec<Problem>), Vec<Problem>> {
+    let filled = config.filled();
     let mut checker = Checker::default();
-    checker.config(&config);
+    checker.config(filled.as_ref().unwrap_or(&config));
+    checker.secrets(&config);
     let mut problems = checker.problems;
     problems.sort_by(|a, b| a.place.cmp(&b.place));
+    for problem in &mut problems {
+        problem.message = config.hide(&problem.message);
+        problem.hint = problem.hint.as_deref().map(|hint| config.hide(hint));
+    }
     if problems.iter().any(|problem| problem.severity == Severity::Error) {
         return Err(problems);
     }
-    let settings = Settings::new(&config.settings);
-    Ok((Checked { config, settings }, problems))
+    let settings = Settings::new(&filled.as_ref().unwrap_or(&config).settings);
+    Ok((Checked { written: config, filled, settings }, problems))
 }
 
 #[cfg(test)]

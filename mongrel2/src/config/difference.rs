@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt::{self, Display, Formatter};
 use std::hash::Hash;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::secret::HIDDEN;
 use super::tree::{Config, Host, Route, Server};
 
 /// One object that is not as it was.
@@ -21,13 +22,14 @@ pub struct Change {
     #[serde(rename = "change")]
     pub kind: Kind,
     /// Which object it is.
+    #[serde(serialize_with = "in_words")]
     pub path: Path,
     /// The fields that have changed, or all of an object that came or went.
     pub fields: Vec<Field>,
 }
 
 /// What has become of an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// It is new.
@@ -54,7 +56,8 @@ pub struct Field {
 }
 
 /// The kinds of objects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Noun {
     /// A server.
     Server,
@@ -66,9 +69,14 @@ pub enum Noun {
     Setting,
     /// A media type, by its extension.
     Mimetype,
+    /// A secret, by its name; its value is never told.
+    Secret,
 }
 
 impl Noun {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::Server, Self::Host, Self::Route, Self::Setting, Self::Mimetype, Self::Secret];
+
     /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
@@ -77,20 +85,34 @@ impl Noun {
             Self::Route => "route",
             Self::Setting => "setting",
             Self::Mimetype => "mimetype",
+            Self::Secret => "secret",
         }
     }
 }
 
 /// The names on the way to an object: `server hello, host localhost, route /x`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Path {
-    steps: Vec<(Noun, String)>,
+    /// From the outermost object to this one.
+    pub steps: Vec<Step>,
+}
+
+/// An object among those of its kind in the same object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// What it is.
+    pub noun: Noun,
+    /// What it is called.
+    pub name: String,
+    /// What it is told by where its name can change: a server's UUID; empty for anything else.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub uuid: String,
 }
 
 impl Path {
     /// What the object is.
     pub fn noun(&self) -> Noun {
-        self.steps.last().expect("the path of a change is never empty").0
+        self.steps.last().expect("the path of a change is never empty").noun
     }
 
     /// Whether the object is part of another one.
@@ -98,35 +120,53 @@ impl Path {
         self.steps.len() > other.steps.len() && self.steps.starts_with(&other.steps)
     }
 
-    fn with(&self, noun: Noun, name: impl Into<String>) -> Self {
-        Self { steps: self.steps.iter().cloned().chain([(noun, name.into())]).collect() }
+    fn with(&self, noun: Noun, name: impl Into<String>, uuid: &str) -> Self {
+        let step = Step { noun, name: name.into(), uuid: uuid.into() };
+        Self { steps: self.steps.iter().cloned().chain([step]).collect() }
     }
 }
 
 impl Display for Path {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        for (index, (noun, name)) in self.steps.iter().enumerate() {
+        for (index, Step { noun, name, .. }) in self.steps.iter().enumerate() {
             write!(f, "{}{} {name}", if index == 0 { "" } else { ", " }, noun.word())?;
         }
         Ok(())
     }
 }
 
-impl Serialize for Path {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
+fn in_words<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(path)
+}
+
+/// What a change has touched, without the values: enough to tell later whose work a field is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Touch {
+    /// What became of the object.
+    pub change: Kind,
+    /// Which object it is.
+    pub path: Path,
+    /// The fields that changed; none of an object that came or went, which did so with all that is in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<String>,
 }
 
 /// All that is different: servers in the order of the new configuration, each with its hosts and their routes behind
 /// it, and those that are gone behind the others; then settings and media types by name.
 pub fn difference(old: &Config, new: &Config) -> Vec<Change> {
-    let labels = Labels::of(old, new);
-    let mut walk = Walk::default();
-    walk.list(&Path::default(), &old.servers, &new.servers, |server| labels.of_server(server));
-    walk.entries(Noun::Setting, &old.settings, &new.settings);
-    walk.entries(Noun::Mimetype, &old.mimetypes, &new.mimetypes);
-    walk.changes
+    Walk::default().through(old, new)
+}
+
+/// The same without values, and without what is in objects that came or went.
+pub fn touched(old: &Config, new: &Config) -> Vec<Touch> {
+    let changes = Walk { is_brief: true, ..Walk::default() }.through(old, new);
+    let names = |fields: Vec<Field>| fields.into_iter().map(|field| field.name).filter(|name| name != BEHIND).collect();
+    let touches = changes.into_iter().map(|Change { kind, path, fields }| Touch {
+        change: kind,
+        path,
+        fields: if kind == Kind::Changed { names(fields) } else { Vec::new() },
+    });
+    touches.filter(|touch| touch.change != Kind::Changed || !touch.fields.is_empty()).collect()
 }
 
 /// What to call servers where two configurations are told apart: by name, and by UUID where that is not enough.
@@ -152,12 +192,20 @@ impl<'a> Labels<'a> {
     }
 }
 
+/// What stands for the place among its like in the fields of a moved object.
+const BEHIND: &str = "behind";
+
 /// What comes in lists and is told by a key.
 trait Object: PartialEq {
     const NOUN: Noun;
 
     /// What it is matched by.
     fn key(&self) -> (&str, bool);
+
+    /// What it is told by where its name can change.
+    fn uuid(&self) -> &str {
+        ""
+    }
 
     /// Its own fields, without the objects that are part of it.
     fn fields(&self) -> Vec<(String, Value)>;
@@ -171,6 +219,10 @@ impl Object for Server {
 
     fn key(&self) -> (&str, bool) {
         (&self.uuid, false)
+    }
+
+    fn uuid(&self) -> &str {
+        &self.uuid
     }
 
     fn fields(&self) -> Vec<(String, Value)> {
@@ -213,8 +265,6 @@ impl Object for Route {
 }
 
 /// The fields of an object by their names, but for one that holds other objects.
-///
-/// Every value that is ever told goes through here: this is the place to hide one.
 fn fields_but(parts: &str, object: &impl Serialize) -> Vec<(String, Value)> {
     let Ok(Value::Object(mut map)) = serde_json::to_value(object) else {
         unreachable!("objects have fields of plain values");
@@ -238,9 +288,20 @@ fn flatten(prefix: &str, map: Map<String, Value>, fields: &mut Vec<(String, Valu
 #[derive(Default)]
 struct Walk {
     changes: Vec<Change>,
+    /// Whether nothing is wanted of objects that come or go but that they do.
+    is_brief: bool,
 }
 
 impl Walk {
+    fn through(mut self, old: &Config, new: &Config) -> Vec<Change> {
+        let labels = Labels::of(old, new);
+        self.list(&Path::default(), &old.servers, &new.servers, |server| labels.of_server(server));
+        self.entries(Noun::Setting, &old.settings, &new.settings);
+        self.entries(Noun::Mimetype, &old.mimetypes, &new.mimetypes);
+        self.entries(Noun::Secret, &old.secrets, &new.secrets);
+        self.changes
+    }
+
     fn list<T: Object>(&mut self, parent: &Path, old: &[T], new: &[T], label: impl Fn(&T) -> String) {
         if old == new {
             return;
@@ -250,10 +311,12 @@ impl Walk {
         let behind = pairs.behind(&old_labels, &new_labels);
         for (index, name) in new_labels.iter().enumerate() {
             let before = pairs.matched[index].map(|place| &old[place]);
-            self.object(&parent.with(T::NOUN, name), before, Some(&new[index]), behind[index].clone());
+            let path = parent.with(T::NOUN, name, new[index].uuid());
+            self.object(&path, before, Some(&new[index]), behind[index].clone());
         }
         for index in pairs.gone {
-            self.object(&parent.with(T::NOUN, &old_labels[index]), Some(&old[index]), None, None);
+            let path = parent.with(T::NOUN, &old_labels[index], old[index].uuid());
+            self.object(&path, Some(&old[index]), None, None);
         }
     }
 
@@ -261,19 +324,24 @@ impl Walk {
         if old == new && behind.is_none() {
             return;
         }
+        let kind = kind(old.is_some(), new.is_some());
+        if self.is_brief && kind != Kind::Changed {
+            return self.tell(path, kind, Vec::new());
+        }
         let fields = |object: Option<&T>| object.map(Object::fields).unwrap_or_default();
         let changed = changed(fields(old), fields(new)).into_iter().chain(behind).collect();
-        self.tell(path, kind(old.is_some(), new.is_some()), changed);
+        self.tell(path, kind, changed);
         T::compare_parts(self, path, old, new);
     }
 
     fn entries(&mut self, noun: Noun, old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) {
         let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
         for name in names.into_iter().filter(|name| old.get(*name) != new.get(*name)) {
-            let value = |map: &BTreeMap<String, String>| map.get(name).map(|text| text.as_str().into());
+            let text = |text: &str| if noun == Noun::Secret { HIDDEN.into() } else { text.into() };
+            let value = |map: &BTreeMap<String, String>| map.get(name).map(|value| text(value));
             let field = Field { name: "value".into(), from: value(old), to: value(new) };
             let kind = kind(field.from.is_some(), field.to.is_some());
-            self.tell(&Path::default().with(noun, name), kind, vec![field]);
+            self.tell(&Path::default().with(noun, name, ""), kind, vec![field]);
         }
     }
 
@@ -352,7 +420,7 @@ impl Pairs {
             if before_it != before_now.map(|(_, old)| old) {
                 let from = before_it.map(|place| old_labels[place].as_str().into());
                 let to = before_now.map(|(place, _)| new_labels[place].as_str().into());
-                behind[new] = Some(Field { name: "behind".into(), from, to });
+                behind[new] = Some(Field { name: BEHIND.into(), from, to });
             }
         }
         behind

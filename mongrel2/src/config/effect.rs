@@ -53,6 +53,8 @@ pub struct Affected {
 
 /// All servers of the new configuration, in their order, and behind them those that are gone.
 pub fn effects(old: &Config, new: &Config) -> Vec<Affected> {
+    let filled = [old, new].map(Config::filled);
+    let [old, new] = [(old, &filled[0]), (new, &filled[1])].map(|(written, filled)| filled.as_ref().unwrap_or(written));
     let labels = Labels::of(old, new);
     let affected =
         |server: &Server, effect| Affected { label: labels.of_server(server), uuid: server.uuid.clone(), effect };

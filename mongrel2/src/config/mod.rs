@@ -1,5 +1,6 @@
 //! The configuration: from plain values to checked ones, and to SQLite and back.
 
+pub mod blame;
 mod canonical;
 pub mod check;
 pub mod ciphers;
@@ -8,6 +9,7 @@ pub mod effect;
 pub mod history;
 mod mimetypes;
 pub mod paths;
+pub mod secret;
 pub mod settings;
 mod spec;
 pub mod store;

@@ -4,13 +4,15 @@
 //! of the original tool have the same tables and are read as they are.  Every change is one transaction
 //! together with its entry in the audit log, so that a crash leaves the old configuration or the new one.
 
+mod collect;
 pub mod generations;
 mod load;
+pub mod origin;
+pub(in crate::config) mod packed;
 mod save;
 mod schema;
 pub mod statistics;
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,6 +23,7 @@ use thiserror::Error;
 
 use self::load::Loader;
 use super::history::{self, Entry};
+use super::secret::HIDDEN;
 use super::tree::{Config, Server};
 
 pub use self::save::Change;
@@ -279,6 +282,14 @@ impl Database {
         Loader { connection: &self.connection }.pairs("setting", "key, value")
     }
 
+    /// Reads the values of secrets alone.
+    ///
+    /// # Errors
+    /// A row that has a value that doesn't belong there.
+    pub fn secrets(&self) -> Result<BTreeMap<String, String>, StoreError> {
+        Loader { connection: &self.connection }.pairs("secret", "name, value")
+    }
+
     /// Changes the database: everything that `change` does and `entry` in the audit log, or nothing at all.
     ///
     /// # Errors
@@ -289,20 +300,31 @@ impl Database {
         change: impl FnOnce(&Change<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let work = Change { transaction: &transaction, kept: Cell::new(None), about: Cell::default() };
+        let work = Change::new(&transaction);
         let result = change(&work)?;
         schema::complete_log(&transaction)?;
         let about = work.about.take().and(entry.about.clone());
         history::record(&transaction, &Entry { about, ..entry.clone() })?;
-        if let Some(kept) = work.kept.take() {
-            kept.add(&transaction, transaction.last_insert_rowid())?;
+        let log_id = transaction.last_insert_rowid();
+        if let Some(draft) = work.draft.take() {
+            draft.add(&transaction, log_id)?;
         }
+        collect::record(&transaction, &work.collected.take(), log_id)?;
         history::seal(&transaction)?;
         transaction.commit()?;
         Ok(result)
     }
 
-    /// Every row of every table: of the configuration, the log and whatever other programs keep there.
+    /// Gives back to the file system what the file no longer needs.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn shrink(&self) -> Result<(), StoreError> {
+        Ok(self.connection.execute_batch("VACUUM")?)
+    }
+
+    /// Every row of every table: of the configuration, the log and whatever other programs keep there.  The values of
+    /// secrets are hidden.
     ///
     /// # Errors
     /// What SQLite says.
@@ -319,7 +341,11 @@ impl Database {
         let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let rows =
             statement.query_map([], |row| (0..columns.len()).map(|index| Ok(json_of(row.get(index)?))).collect())?;
-        let rows = rows.collect::<Result<_, _>>()?;
+        let mut rows: Vec<Vec<serde_json::Value>> = rows.collect::<Result<_, _>>()?;
+        if name == "secret" {
+            let value = columns.iter().position(|column| column == "value");
+            rows.iter_mut().for_each(|row| value.into_iter().for_each(|index| row[index] = HIDDEN.into()));
+        }
         Ok(Table { name, columns, rows })
     }
 }

@@ -20,6 +20,9 @@ pub struct Config {
     pub settings: BTreeMap<String, String>,
     /// Media types by file extension; the extension starts with its dot.
     pub mimetypes: BTreeMap<String, String>,
+    /// The values of the secrets that are referred to, by name.  They are never written beside the rest.
+    #[serde(skip)]
+    pub secrets: BTreeMap<String, String>,
 }
 
 impl Config {

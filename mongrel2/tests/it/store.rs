@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use mongrel2::config::difference::Touch;
 use mongrel2::config::history::{Entry, Fault};
 use mongrel2::config::store::StoreError;
+use mongrel2::config::store::origin::{File, Origin};
 use mongrel2::config::{
     Balance, Config, Database, Dir, Handler, Host, Protocol, Proxy, Redirect, Route, SendType, Server, Severity,
     Target, Upstream, check, default_mimetypes,
@@ -140,11 +142,8 @@ fn server() -> impl Strategy<Value = Server> {
 
 fn config() -> impl Strategy<Value = Config> {
     let pairs = || prop::collection::btree_map(text(), text(), 0..4);
-    (prop::collection::vec(server(), 0..4), pairs(), pairs()).prop_map(|(servers, settings, mimetypes)| Config {
-        servers,
-        settings,
-        mimetypes,
-    })
+    (prop::collection::vec(server(), 0..4), pairs(), pairs(), pairs())
+        .prop_map(|(servers, settings, mimetypes, secrets)| Config { servers, settings, mimetypes, secrets })
 }
 
 fn save(path: &Path, config: &Config) {
@@ -165,6 +164,102 @@ fn generations_of(configs: &[&Config]) -> (tempfile::TempDir, Database, Vec<i64>
     }
     let ids = database.generations().unwrap().into_iter().map(|generation| generation.id).collect();
     (folder, database, ids)
+}
+
+/// A configuration of one server, which listens there.
+fn on_port(port: i64) -> Config {
+    Config { servers: vec![Server { uuid: "1".into(), port, ..Server::default() }], ..Config::default() }
+}
+
+fn origin(text: &str) -> Origin {
+    let file = |path: &str, text: &str| File { path: path.into(), text: text.into() };
+    let files = vec![file("config.rhai", text), file("lib.rhai", "// shared")];
+    Origin { files, variables: vec!["PORT".into()], hostname: Some("é".into()) }
+}
+
+#[test]
+fn a_generation_knows_what_it_was_made_of_and_what_it_has_changed() {
+    let (_folder, mut database, _) = generations_of(&[&on_port(1)]);
+    for port in [2, 3] {
+        let text = format!("port: {port}");
+        database.change(&Entry::default(), |change| change.save_from(&on_port(port), Some(&origin(&text)))).unwrap();
+    }
+    assert_eq!(database.origin(1).unwrap(), None);
+    assert_eq!(database.origin(3).unwrap(), Some(origin("port: 3")));
+    assert_eq!(database.origin(9).unwrap(), None);
+    let sources = database.dump().unwrap().into_iter().find(|table| table.name == "source").unwrap();
+    assert_eq!(sources.rows.len(), 3, "what two generations share is there once");
+    let fields = |touches: Vec<Touch>| touches.into_iter().flat_map(|touch| touch.fields).collect::<Vec<_>>();
+    let changes: Vec<_> = database.changes().unwrap().into_iter().map(|(id, touches)| (id, fields(touches))).collect();
+    assert_eq!(changes, [(1, vec![]), (2, vec!["port".to_owned()]), (3, vec!["port".to_owned()])]);
+}
+
+#[test]
+fn changes_that_were_not_recorded_are_found() {
+    let (folder, database, _) = generations_of(&[&on_port(1), &on_port(2)]);
+    let recorded = database.changes().unwrap();
+    let sql = "ALTER TABLE generation DROP COLUMN changes; ALTER TABLE generation DROP COLUMN origin;
+               DROP TABLE source; DROP TABLE collected";
+    Connection::open(folder.path().join("config.sqlite")).unwrap().execute_batch(sql).unwrap();
+    assert_eq!(database.changes().unwrap()[1..], recorded[1..]);
+    assert_eq!((database.origin(1).unwrap(), database.generations().unwrap()[0].kept), (None, true));
+}
+
+#[test]
+fn what_is_thrown_away_is_told_from_what_is_lost() {
+    let (folder, mut database, _) = generations_of(&[]);
+    for port in 1..=5 {
+        let origin = origin(&format!("port: {port}"));
+        database.change(&Entry::default(), |change| change.save_from(&on_port(port), Some(&origin))).unwrap();
+    }
+    let gone = database.change(&Entry::default(), |change| change.collect(2, &[2].into())).unwrap();
+    assert_eq!(gone, [1, 3]);
+    let kept: Vec<_> = database.generations().unwrap().iter().map(|generation| generation.kept).collect();
+    assert_eq!(kept, [false, true, false, true, true]);
+    assert_eq!((database.generation(1).unwrap(), database.origin(1).unwrap()), (None, None));
+    assert_eq!(database.generation(2).unwrap(), Some(on_port(2)));
+    assert_eq!(database.origin(2).unwrap(), Some(origin("port: 2")));
+    assert_eq!(database.changes().unwrap().len(), 5);
+    assert_eq!(database.verify(None).unwrap().faults, []);
+    assert_eq!(database.change(&Entry::default(), |change| change.collect(2, &[2].into())).unwrap(), [0; 0]);
+    database.shrink().unwrap();
+    assert_eq!(database.verify(None).unwrap().faults, []);
+
+    let spoilt = |sql: &str| {
+        let copy = folder.path().join("copy.sqlite");
+        std::fs::copy(folder.path().join("config.sqlite"), &copy).unwrap();
+        Connection::open(&copy).unwrap().execute_batch(sql).unwrap();
+        Database::open_to_read(&copy).unwrap().verify(None).unwrap().faults
+    };
+    let generation = |id| vec![Fault::Generation { id }];
+    assert_eq!(spoilt("UPDATE generation SET config = NULL WHERE id = 4"), generation(4));
+    let shared =
+        spoilt("DELETE FROM source WHERE digest IN (SELECT digest FROM source ORDER BY length(content) LIMIT 1)");
+    assert!(!shared.is_empty());
+    assert_eq!(spoilt("UPDATE source SET content = x'00'"), [2, 4, 5].map(|id| Fault::Generation { id }));
+    let pretended = "UPDATE generation SET config = NULL WHERE id = 4;
+                     INSERT INTO collected (generation, log_id) VALUES (4, 6)";
+    assert_eq!(spoilt(pretended), [Fault::Entry { id: 6, after: 5 }]);
+    assert_eq!(spoilt("UPDATE generation SET changes = x'00' WHERE id = 2"), [Fault::Entry { id: 2, after: 1 }]);
+    assert_eq!(spoilt("UPDATE generation SET origin = '{}' WHERE id = 3"), [Fault::Entry { id: 3, after: 2 }]);
+}
+
+#[test]
+fn secrets_are_kept_apart() {
+    let with = |value: &str| Config {
+        settings: [("x".to_owned(), "${secret:TOKEN}".to_owned())].into(),
+        secrets: [("TOKEN".to_owned(), value.to_owned())].into(),
+        ..on_port(1)
+    };
+    let (folder, database, ids) = generations_of(&[&with("hunter2"), &with("hunter2"), &with("hunter3")]);
+    assert_eq!(ids, [1, 2], "another value is a change");
+    assert_eq!(database.load().unwrap(), with("hunter3"));
+    assert_eq!(database.generation(2).unwrap(), Some(Config { secrets: BTreeMap::new(), ..with("") }));
+    let bytes = std::fs::read(folder.path().join("config.sqlite")).unwrap();
+    let places = |text: &str| bytes.windows(text.len()).filter(|window| *window == text.as_bytes()).count();
+    assert_eq!((places("hunter2"), places("hunter3")), (0, 1), "an old value is nowhere, the new one once");
+    let dump = format!("{:?}", database.dump().unwrap());
+    assert!(dump.contains("(hidden)") && !dump.contains("hunter"), "{dump}");
 }
 
 #[test]
@@ -377,6 +472,6 @@ fn init_leaves_media_types_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let path = recorded(folder.path());
     Database::open_to_change(&path).unwrap().change(&Entry::default(), |change| change.init()).unwrap();
-    let expected = Config { servers: Vec::new(), settings: BTreeMap::new(), mimetypes: default_mimetypes() };
+    let expected = Config { mimetypes: default_mimetypes(), ..Config::default() };
     assert_eq!(load(&path).unwrap(), expected);
 }

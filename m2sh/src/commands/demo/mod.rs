@@ -56,7 +56,7 @@ fn refuse_second(session: &Session) -> Result<(), Error> {
 
 /// Loads the folder's script; `None` if it is faulty, which has been told then.
 fn load(args: &Demo, folder: &Folder, session: &mut Session) -> Result<Option<Server>, Error> {
-    let mut facts = load::facts();
+    let mut facts = crate::facts::facts();
     facts.variables.extend(folder.facts(args.port));
     let Some(config) = load::store(&folder.script(), &facts, None, session)? else { return Ok(None) };
     let mut servers = session.choose(config.servers, &Which::default(), "run")?;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use mongrel2::config::difference::{Change, Kind, Noun, difference};
 use mongrel2::config::store::StoreError;
+use mongrel2::config::store::origin::Origin;
 use mongrel2::config::{self, Config};
 use serde_json::json;
 
@@ -16,7 +17,7 @@ use crate::args::Load;
 use crate::changes::{self, counted};
 use crate::error::{Error, say};
 use crate::exit::Exit;
-use crate::operator::hostname;
+use crate::facts::facts;
 use crate::plan::Plan;
 use crate::question;
 use crate::script::{self, Facts, Troubles};
@@ -69,6 +70,8 @@ struct Source {
     /// The file that was named: the script, or a plan.
     file: PathBuf,
     config: Config,
+    /// What it was made of.
+    origin: Origin,
     /// The hash of the only configuration that may be replaced; none if it may be any.
     base: Option<String>,
 }
@@ -88,14 +91,16 @@ fn of_script(path: &Path, facts: &Facts, session: &mut Session) -> Result<Option
         say(&outcome.notes.to_string());
     }
     let script = path.display().to_string();
-    Ok(Some(Source { script, file: path.to_owned(), config: outcome.checked.into_config(), base: None }))
+    let (config, origin) = (outcome.checked.into_written(), outcome.origin);
+    Ok(Some(Source { script, file: path.to_owned(), config, origin, base: None }))
 }
 
 /// The configuration of a plan, checked again: anybody may have been at the file.
 fn of_plan(file: &Path, session: &Session) -> Result<Source, Error> {
-    let Plan { script, base, config, .. } = Plan::read(file)?;
+    let Plan { script, base, mut config, origin, .. } = Plan::read(file)?;
+    session.supply(&mut config, &format!("load `{}`", file.display()))?;
     match config::check(config.clone()) {
-        Ok(_) => Ok(Source { script, file: file.to_owned(), config, base: Some(base) }),
+        Ok(_) => Ok(Source { script, file: file.to_owned(), config, origin, base: Some(base) }),
         Err(problems) => Err(session.faulty(file, &config, &problems)),
     }
 }
@@ -137,17 +142,13 @@ fn put(source: &Source, why: Option<&str>, session: &Session) -> Result<Result<V
         if !source.base.as_ref().is_none_or(is_expected) {
             return Err(StoreError::Moved);
         }
-        change.save(&source.config)?;
+        change.save_from(&source.config, Some(&source.origin))?;
         Ok(base.map(|base| difference(&base, &source.config)))
     })?;
+    if !source.config.secrets.is_empty() {
+        session.warn_of_readers();
+    }
     Ok(changes.inspect_err(|error| say(&format!("m2sh: warning: cannot tell what has changed: {error}"))))
-}
-
-/// What a script may know: the environment of m2sh, as far as it is text, and the machine's name.
-pub(super) fn facts() -> Facts {
-    let variables =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    Facts { variables: variables.collect(), hostname: hostname() }
 }
 
 fn wanted_script(args: &Load, session: &Session) -> Result<PathBuf, Error> {

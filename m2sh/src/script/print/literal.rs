@@ -1,5 +1,7 @@
 //! Rhai's literals: on one line if they fit, else an entry per line.
 
+use mongrel2::config::secret::{Piece, pieces};
+
 /// How long a line gets at most, if it can be broken.
 const WIDTH: usize = 110;
 
@@ -17,7 +19,12 @@ pub(super) enum Literal {
 
 impl Literal {
     pub(super) fn text(value: &str) -> Self {
-        Self::Word(text(value))
+        let pieces = pieces(value).into_iter().map(|piece| match piece {
+            Piece::Text(value) => text(value),
+            Piece::Secret(name) => format!("secret({})", text(name)),
+        });
+        let sum = pieces.collect::<Vec<_>>().join(" + ");
+        Self::Word(if sum.is_empty() { text("") } else { sum })
     }
 
     pub(super) fn map(entries: impl IntoIterator<Item = (String, Self)>) -> Self {

@@ -6,6 +6,7 @@
 mod literal;
 mod names;
 
+use mongrel2::config::secret::{Piece, pieces};
 use mongrel2::config::{
     Config, Dir, Handler, Host, Proxy, Redirect, Route, Server, Target, Upstream, default_mimetypes,
 };
@@ -110,7 +111,8 @@ impl Printer<'_> {
     /// A map, which scripts have in the order of its keys; a list in any other order, or of very many.
     fn routes(&self, routes: &[Route]) -> Literal {
         let is_sorted = routes.windows(2).all(|pair| pair[0].path < pair[1].path);
-        if is_sorted && routes.len() <= MOST_KEYS && !routes.iter().any(|route| route.reversed) {
+        let is_key = |route: &Route| !route.reversed && !has_secret(&route.path);
+        if is_sorted && routes.len() <= MOST_KEYS && routes.iter().all(is_key) {
             return Literal::map(routes.iter().map(|route| (text(&route.path), self.target(&route.target))));
         }
         Literal::List(routes.iter().map(|route| self.route(route)).collect())
@@ -144,6 +146,10 @@ impl Printer<'_> {
         }
         self.said.push_str(");\n");
     }
+}
+
+fn has_secret(text: &str) -> bool {
+    pieces(text).iter().any(|piece| matches!(piece, Piece::Secret(_)))
 }
 
 /// What the media types differ in from those that are known; all of them if that is shorter.

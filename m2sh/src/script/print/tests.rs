@@ -159,7 +159,7 @@ fn config() -> impl Strategy<Value = Config> {
                 mimetypes.remove(".html");
             }
             mimetypes.extend(more);
-            Config { servers, settings, mimetypes }
+            Config { servers, settings, mimetypes, ..Config::default() }
         },
     )
 }
@@ -171,7 +171,7 @@ fn reloaded(config: &Config) -> Result<Config, String> {
     let printed = print(config, ["Written for a test."]);
     fs::write(&script, &printed).expect("room for a script");
     let outcome = run(&script, &Facts::default()).map_err(|troubles| format!("{printed}\n{troubles}"))?;
-    Ok(outcome.checked.into_config())
+    Ok(outcome.checked.into_written())
 }
 
 proptest! {

@@ -8,6 +8,7 @@ use super::{Place, Problem, Severity};
 use crate::config::ciphers::Ciphers;
 use crate::config::closest;
 use crate::config::paths::inside_chroot;
+use crate::config::secret::{Piece, pieces};
 use crate::config::settings::{self, ClientCertificates, Form, Kind, Settings};
 use crate::config::spec::spec_fault;
 use crate::config::tree::{Config, Dir, Handler, Host, Proxy, Redirect, Route, Server, Target, Upstream};
@@ -57,6 +58,30 @@ impl Checker {
         self.clients(config);
         for (extension, mimetype) in &config.mimetypes {
             self.mimetype(extension, mimetype);
+        }
+    }
+
+    /// What other programs have to know before they read secrets: a configuration that still refers to them is looked at.
+    pub(super) fn secrets(&mut self, written: &Config) {
+        let has_secret = |text: &str| {
+            let is_secret =
+                |piece: &Piece<'_>| matches!(piece, Piece::Secret(name) if written.secrets.contains_key(*name));
+            pieces(text).iter().any(is_secret)
+        };
+        for (s, server) in written.servers.iter().enumerate() {
+            for (field, text) in [
+                ("uuid", &server.uuid),
+                ("name", &server.name),
+                ("default_host", &server.default_host),
+                ("chroot", &server.chroot),
+                ("pid_file", &server.pid_file),
+                ("control_port", &server.control_port),
+            ] {
+                if has_secret(text) {
+                    let message = format!("the {field} of a server cannot be a secret");
+                    *self.error(&Place::Server(s), field, message) = Some("m2sh finds the server by it".into());
+                }
+            }
         }
     }
 

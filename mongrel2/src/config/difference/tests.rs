@@ -20,7 +20,7 @@ fn server(uuid: &str, name: &str) -> Server {
 fn base() -> Config {
     let settings = [("limits.min_ping".to_owned(), "120".to_owned())].into();
     let mimetypes = [(".txt".to_owned(), "text/plain".to_owned())].into();
-    Config { servers: vec![server("1", "hello"), server("2", "")], settings, mimetypes }
+    Config { servers: vec![server("1", "hello"), server("2", "")], settings, mimetypes, ..Config::default() }
 }
 
 /// A change as a line: `~ server hello: port 1 -> 2`; what is missing is a dash.
@@ -258,11 +258,8 @@ fn configs() -> impl Strategy<Value = Config> {
     let server = ("[12]", "[ab]?", prop::collection::vec(hosts(), 0..3));
     let server = server.prop_map(|(uuid, name, hosts)| Server { uuid, name, hosts, ..Server::default() });
     let map = || prop::collection::btree_map("[ab]", "[ab]", 0..2);
-    (prop::collection::vec(server, 0..3), map(), map()).prop_map(|(servers, settings, mimetypes)| Config {
-        servers,
-        settings,
-        mimetypes,
-    })
+    (prop::collection::vec(server, 0..3), map(), map(), map())
+        .prop_map(|(servers, settings, mimetypes, secrets)| Config { servers, settings, mimetypes, secrets })
 }
 
 fn count(changes: &[Change], kind: Kind) -> usize {

@@ -4,14 +4,15 @@
 //! What programs that know no seals have added is sealed with the next entry.  A row counts with the names and the values
 //! of its columns, those without a value excepted: a column that is added later has none in older rows and changes no seal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction};
 use sha2::{Digest, Sha256};
 
-use super::super::store::{Database, StoreError, generations};
+use super::super::store::packed::unpack_known;
+use super::super::store::{Database, StoreError, origin};
 
 /// The seal of an entry, as 64 hexadecimal digits; empty if there is none.
 const COLUMN: &str = "seal";
@@ -31,7 +32,7 @@ pub enum Fault {
     },
     /// The seal that somebody has kept is not there: the end of the log was cut off, or all of it replaced.
     Missing,
-    /// The configuration of a generation is not the one that was kept.
+    /// What was kept of a generation, its configuration or the texts of its script, is not there or is something else.
     Generation {
         /// The generation.
         id: i64,
@@ -63,7 +64,7 @@ impl fmt::Display for Fault {
                 f,
                 "entry {id} does not fit its seal: it, or what is between it and entry {after}, was changed, removed or added"
             ),
-            Self::Generation { id } => write!(f, "the configuration of generation {id} is not the one that was kept"),
+            Self::Generation { id } => write!(f, "what was kept of generation {id} is gone or was changed"),
             Self::Missing => f.write_str("the seal that was kept is not there: the end of the log is missing"),
         }
     }
@@ -167,42 +168,81 @@ fn last(connection: &Connection) -> Result<(i64, String), StoreError> {
     }
 }
 
-/// The rows of generations, by the entries that they belong to, from the one behind `after` on.
+/// What of other tables belongs to the entries of the log.
+const PARTS: [(&str, &str); 2] = [("generation", "id"), ("collected", "generation")];
+
+/// The rows of other tables, by the entries that they belong to, from the one behind `after` on.
 fn made_by(connection: &Connection, after: i64) -> Result<BTreeMap<i64, Vec<u8>>, StoreError> {
     let mut by_entry: BTreeMap<i64, Vec<u8>> = BTreeMap::new();
-    if !connection.table_exists(None, "generation")? {
-        return Ok(by_entry);
-    }
-    let mut statement = connection.prepare("SELECT * FROM generation WHERE log_id > ? ORDER BY id")?;
-    let mut rows = statement.query([after])?;
-    while let Some(row) = rows.next()? {
-        append(by_entry.entry(row.get("log_id")?).or_default(), row)?;
+    for (table, key) in PARTS {
+        if !connection.table_exists(None, table)? {
+            continue;
+        }
+        let mut statement = connection.prepare(&format!("SELECT * FROM {table} WHERE log_id > ? ORDER BY {key}"))?;
+        let mut rows = statement.query([after])?;
+        while let Some(row) = rows.next()? {
+            append(by_entry.entry(row.get("log_id")?).or_default(), row)?;
+        }
     }
     Ok(by_entry)
 }
 
-/// The generations whose configuration is not what its digest says.  The seals are about the digests only, so that the
-/// configuration may be thrown away.
+/// The generations of which something is gone or is not what its digest says.  The seals are about the digests only, so that
+/// configurations can be thrown away; the table `collected` says of which ones that was done.
 fn damaged(connection: &Connection) -> Result<Vec<Fault>, StoreError> {
     if !connection.table_exists(None, "generation")? || !connection.column_exists(None, "generation", CONTENT)? {
         return Ok(Vec::new());
     }
-    let sql = "SELECT id, digest, config FROM generation WHERE config IS NOT NULL ORDER BY id";
-    let mut statement = connection.prepare(sql)?;
+    let collected = match connection.table_exists(None, "collected")? {
+        true => "(SELECT generation FROM collected)",
+        false => "()",
+    };
+    let origin = if connection.column_exists(None, "generation", "origin")? { "origin" } else { "NULL" };
+    let sql = format!(
+        "SELECT id, digest, config, {origin} AS origin FROM generation
+         WHERE config IS NOT NULL OR digest <> '' AND id NOT IN {collected} ORDER BY id"
+    );
+    let sources = sound_sources(connection)?;
+    let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query([])?;
     let mut faults = Vec::new();
     while let Some(row) = rows.next()? {
-        let is_sound = match (row.get_ref("digest")?, row.get_ref(CONTENT)?) {
-            (ValueRef::Text(digest), ValueRef::Blob(config)) => {
-                str::from_utf8(digest).is_ok_and(|digest| generations::is_sound(digest, config))
-            }
-            _ => false,
+        let texts = match row.get_ref("origin")? {
+            ValueRef::Null => Some(Vec::new()),
+            origin => origin.as_str().ok().and_then(origin::Row::digests),
         };
-        if !is_sound {
+        let has_texts = texts.is_some_and(|texts| texts.iter().all(|digest| sources.contains(digest)));
+        if !has_texts || !is_sound(row.get_ref("digest")?, row.get_ref(CONTENT)?) {
             faults.push(Fault::Generation { id: row.get("id")? });
         }
     }
     Ok(faults)
+}
+
+/// The digests of the texts of scripts that are what their digests say.
+fn sound_sources(connection: &Connection) -> Result<BTreeSet<String>, StoreError> {
+    let mut sound = BTreeSet::new();
+    if !connection.table_exists(None, "source")? {
+        return Ok(sound);
+    }
+    let mut statement = connection.prepare("SELECT digest, content FROM source")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (digest, content) = (row.get_ref(0)?, row.get_ref(1)?);
+        if is_sound(digest, content) {
+            sound.extend(digest.as_str().map(str::to_owned));
+        }
+    }
+    Ok(sound)
+}
+
+fn is_sound(digest: ValueRef<'_>, content: ValueRef<'_>) -> bool {
+    match (digest, content) {
+        (ValueRef::Text(digest), ValueRef::Blob(content)) => {
+            str::from_utf8(digest).is_ok_and(|digest| unpack_known(digest, content).is_some())
+        }
+        _ => false,
+    }
 }
 
 /// An entry's own seal; what is no text is none that was made here.

@@ -51,6 +51,7 @@ impl Loader<'_> {
             servers: servers.into_values().collect(),
             settings: self.pairs("setting", "key, value")?,
             mimetypes: self.pairs("mimetype", "extension, mimetype")?,
+            secrets: self.pairs("secret", "name, value")?,
         };
         Ok((config, rows.into_values().collect()))
     }

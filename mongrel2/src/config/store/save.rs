@@ -1,12 +1,14 @@
 //! From a tree to rows, within a transaction.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use rusqlite::{Transaction, params};
 
-use super::generations::Kept;
+use super::generations::Draft;
 use super::load::Loader;
+use super::origin::Origin;
 use super::schema::Schema;
 use super::{StoreError, VERSION};
 use crate::config::history::About;
@@ -15,13 +17,27 @@ use crate::config::tree::{Config, Host, Proxy, Route, Server, Target};
 /// A change in progress.
 pub struct Change<'a> {
     pub(super) transaction: &'a Transaction<'a>,
-    /// The new configuration, if there is one.
-    pub(super) kept: Cell<Option<Kept>>,
+    /// The new generation, if there is one.
+    pub(super) draft: Cell<Option<Draft>>,
     /// The servers that the new configuration changes.
     pub(super) about: Cell<About>,
+    /// The generations whose configuration was thrown away.
+    pub(super) collected: RefCell<Vec<i64>>,
+    /// The configuration, once it was read.
+    found: RefCell<Option<Rc<Config>>>,
 }
 
-impl Change<'_> {
+impl<'a> Change<'a> {
+    pub(super) fn new(transaction: &'a Transaction<'a>) -> Self {
+        Self {
+            transaction,
+            draft: Cell::default(),
+            about: Cell::default(),
+            collected: RefCell::default(),
+            found: RefCell::default(),
+        }
+    }
+
     /// Makes the tables and columns that are missing, and empties those of the configuration, but for the media types,
     /// which it fills.  The log and the statistics stay.
     ///
@@ -35,11 +51,15 @@ impl Change<'_> {
     ///
     /// # Errors
     /// A row that has a value that doesn't belong there, or refers to nothing.
-    pub fn config(&self) -> Result<Config, StoreError> {
-        if !self.transaction.table_exists(None, "server")? {
-            return Ok(Config::fresh());
+    pub fn config(&self) -> Result<Rc<Config>, StoreError> {
+        if let Some(found) = &*self.found.borrow() {
+            return Ok(Rc::clone(found));
         }
-        Ok(Loader { connection: self.transaction }.config()?.0)
+        let found = match self.transaction.table_exists(None, "server")? {
+            true => Loader { connection: self.transaction }.config()?.0,
+            false => Config::fresh(),
+        };
+        Ok(Rc::clone(self.found.borrow_mut().insert(Rc::new(found))))
     }
 
     /// Replaces the configuration, unless it is the same already; makes the tables and columns that are missing.  The log
@@ -48,16 +68,31 @@ impl Change<'_> {
     /// # Errors
     /// What SQLite says.
     pub fn save(&self, config: &Config) -> Result<(), StoreError> {
-        let base = self.config();
+        self.save_from(config, None)
+    }
+
+    /// The same, for a configuration of which it is known what it was made of.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn save_from(&self, config: &Config, origin: Option<&Origin>) -> Result<(), StoreError> {
+        // As it was found, before there are tables.
+        let found = self.config();
         let schema = Schema::read()?;
         schema.complete(self.transaction)?;
         self.transaction.pragma_update(None, "user_version", VERSION)?;
-        let kept = Kept::new(config);
-        if kept.is_there(self.transaction, base.as_ref().ok())? {
-            return Ok(());
+        let Some(draft) = Draft::new(self, config)? else { return Ok(()) };
+        let draft = match origin {
+            Some(origin) => draft.made_of(self.transaction, origin)?,
+            None => draft,
+        };
+        self.draft.set(Some(draft));
+        if found.as_ref().is_ok_and(|found| !found.secrets.is_empty()) {
+            // What was a secret must not stay in the free pages of the file.
+            self.transaction.pragma_update(None, "secure_delete", true)?;
         }
-        self.about.set(base.map_or(About::All, |base| About::change(&base, config)));
-        self.kept.set(Some(kept));
+        self.about.set(found.map_or(About::All, |found| About::change(&found, config)));
+        self.found.take();
         for table in schema.config_tables()? {
             self.transaction.execute(&format!("DELETE FROM {table}"), [])?;
         }
@@ -72,6 +107,10 @@ impl Change<'_> {
         let mut mimetype = self.transaction.prepare("INSERT INTO mimetype (extension, mimetype) VALUES (?, ?)")?;
         for pair in &config.mimetypes {
             mimetype.execute(pair)?;
+        }
+        let mut secret = self.transaction.prepare("INSERT INTO secret (name, value) VALUES (?, ?)")?;
+        for pair in &config.secrets {
+            secret.execute(pair)?;
         }
         Ok(())
     }

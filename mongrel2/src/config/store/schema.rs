@@ -13,7 +13,7 @@ use crate::config::history;
 const SCHEMA: &str = include_str!("../../../../schema.sql");
 
 /// These outlive the configuration.
-const KEPT: [&str; 4] = ["log", "statistic", "past_statistic", "generation"];
+const KEPT: [&str; 6] = ["log", "statistic", "past_statistic", "generation", "source", "collected"];
 
 /// The schema, as an empty database.
 pub(super) struct Schema(Connection);
