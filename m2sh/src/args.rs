@@ -53,6 +53,8 @@ pub enum Command {
     Load(Load),
     /// Write the configuration of the database as a script
     Export(Export),
+    /// Write what editors may know of the words of a script
+    Definitions(Definitions),
     /// Write a configuration in the language of the original as a script
     Convert(Convert),
     /// Print every table with its rows
@@ -196,6 +198,14 @@ pub struct Output {
 #[derive(Debug, clap::Args)]
 pub struct Export {
     /// Where the script goes
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Arguments of `definitions`.
+#[derive(Debug, clap::Args)]
+pub struct Definitions {
+    /// Where the definitions go
     #[command(flatten)]
     pub output: Output,
 }

@@ -47,7 +47,7 @@ pub(super) fn deliver(script: &str, from: &Path, output: &Output, session: &mut 
     Ok(Exit::Success)
 }
 
-fn write(path: &Path, script: &str, force: bool) -> io::Result<()> {
+pub(super) fn write(path: &Path, script: &str, force: bool) -> io::Result<()> {
     let mut options = OpenOptions::new();
     if force {
         options.create(true).truncate(true)
@@ -57,7 +57,7 @@ fn write(path: &Path, script: &str, force: bool) -> io::Result<()> {
     options.write(true).open(path)?.write_all(script.as_bytes())
 }
 
-fn refused(path: &Path, error: &io::Error) -> Error {
+pub(super) fn refused(path: &Path, error: &io::Error) -> Error {
     let shown = path.display();
     match error.kind() {
         ErrorKind::AlreadyExists => Error::cannot(format!("write `{shown}`"), "there is such a file already")

@@ -8,6 +8,7 @@ mod commit;
 mod control;
 mod convert;
 mod crew;
+mod definitions;
 mod demo;
 mod diff;
 mod drift;
@@ -47,6 +48,7 @@ pub fn run(command: Command, session: &mut Session) -> Result<Exit, Error> {
         Command::Init(because) => init::run(&because, session),
         Command::Blame(args) => blame::run(&args, session),
         Command::Gc(args) => gc::run(&args, session),
+        Command::Definitions(args) => definitions::run(&args, session),
         Command::Check(args) => check::run(&args, session),
         Command::Plan(args) => plan::run(&args, session),
         Command::Load(args) => load::run(&args, session),

@@ -7,6 +7,7 @@
 
 mod build;
 mod convert;
+mod definitions;
 mod engine;
 mod import;
 mod language;
@@ -32,6 +33,7 @@ use std::thread;
 use mongrel2::config::store::origin::Origin;
 use mongrel2::config::{Checked, Config};
 
+pub use definitions::definitions;
 pub use print::print;
 pub use trouble::{Level, Trouble, Troubles};
 

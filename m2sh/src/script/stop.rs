@@ -110,7 +110,7 @@ fn function(signature: &str, index: &Index) -> Told {
         [] => format!("there is no function `{name}` without arguments"),
         types => format!("there is no function `{name}` for {}", types.join(" and ")),
     };
-    let known = NOUNS.iter().map(|noun| noun.name).chain(VERBS.iter().map(|(verb, _)| *verb)).chain(["push", "add"]);
+    let known = NOUNS.iter().map(|noun| noun.name).chain(VERBS.iter().map(|verb| verb.name)).chain(["push", "add"]);
     let known = known.chain(index.functions.iter().map(String::as_str));
     let hint = closest(name, known).filter(|close| *close != name).map(|close| format!("did you mean `{close}`?"));
     (message, hint)
@@ -118,7 +118,7 @@ fn function(signature: &str, index: &Index) -> Told {
 
 /// How to use one of our words.
 fn usage(name: &str) -> Option<String> {
-    let verb = VERBS.iter().find(|(verb, _)| *verb == name).map(|(_, usage)| (*usage).to_owned());
+    let verb = VERBS.iter().find(|verb| verb.name == name).map(|verb| verb.usage.to_owned());
     let noun = || NOUNS.iter().find(|noun| noun.name == name);
     verb.or_else(|| noun().map(|noun| format!("{name}(#{{{}: …}})", noun.fields[0].name)))
 }

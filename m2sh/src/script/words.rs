@@ -175,13 +175,32 @@ pub(super) static REDIRECT: Noun = Noun {
 /// All nouns.
 pub(super) static NOUNS: [&Noun; 8] = [&SERVER, &HOST, &ROUTE, &DIR, &PROXY, &UPSTREAM, &HANDLER, &REDIRECT];
 
-/// The other words, and how to use them.
-pub(super) const VERBS: &[(&str, &str)] = &[
-    ("commit", "commit([server, …]) or commit([server, …], #{settings: #{…}, mimetypes: #{…}})"),
-    ("env", "env(\"NAME\") or env(\"NAME\", \"what it is if the environment lacks it\")"),
-    ("hostname", "hostname()"),
-    ("secret", "secret(\"NAME\")"),
-    ("uuid", "uuid()"),
+/// A word that makes no object.
+#[derive(Debug)]
+pub(super) struct Verb {
+    /// Its name, which is the function's.
+    pub(super) name: &'static str,
+    /// How to use it.
+    pub(super) usage: &'static str,
+    /// What it takes and gives, in Rhai's types.
+    pub(super) signatures: &'static [&'static str],
+}
+
+/// The other words.
+pub(super) static VERBS: [Verb; 5] = [
+    Verb {
+        name: "commit",
+        usage: "commit([server, …]) or commit([server, …], #{settings: #{…}, mimetypes: #{…}})",
+        signatures: &["(servers: Array)", "(servers: Array, options: Map)"],
+    },
+    Verb {
+        name: "env",
+        usage: "env(\"NAME\") or env(\"NAME\", \"what it is if the environment lacks it\")",
+        signatures: &["(name: String) -> String", "(name: String, default: ?) -> ?"],
+    },
+    Verb { name: "secret", usage: "secret(\"NAME\")", signatures: &["(name: String) -> String"] },
+    Verb { name: "hostname", usage: "hostname()", signatures: &["() -> String"] },
+    Verb { name: "uuid", usage: "uuid()", signatures: &["() -> String"] },
 ];
 
 impl Noun {

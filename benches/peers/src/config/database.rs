@@ -40,7 +40,12 @@ pub(super) fn write(
         hosts: vec![host(setup, places, upstream)],
         ..Server::default()
     };
-    let config = Config { servers: vec![server], settings: settings(setup), mimetypes: default_mimetypes() };
+    let config = Config {
+        servers: vec![server],
+        settings: settings(setup),
+        mimetypes: default_mimetypes(),
+        ..Config::default()
+    };
     let mut database = Database::open_or_create(&folder.join("config.sqlite"))?;
     Ok(database.change(&Entry::default(), |change| change.save(&config))?)
 }

@@ -1,6 +1,10 @@
 //! Secrets: a script names them, the server gets them, and nothing that is kept or printed has them.
 
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Stdio;
+
+use testkit::{Process, http};
 
 use super::bench::{Bench, M2sh};
 
@@ -59,6 +63,27 @@ fn the_server_would_get_them() {
     with(bench.m2sh("load"), "hunter2", "sesame").prints();
     let answer = bench.m2sh("route http://localhost:6767/hook/hunter2").prints();
     assert!(answer.contains("route   /hook/hunter2\n"), "{answer}");
+}
+
+#[test]
+fn the_server_gets_them_and_another_value_with_a_reload() {
+    let bench = bench();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let script = SCRIPT.replace("port: 6767", &format!("port: {port}, bind_addr: \"127.0.0.1\""));
+    bench.script("config.rhai", &script.replace("]);\n", "], #{settings: #{\"server.daemonize\": 0}});\n"));
+    with(bench.m2sh("load"), "hunter2", "sesame").prints();
+    let mut m2sh = bench.m2sh("start");
+    let process = Process::start(m2sh.command.stdout(Stdio::null()));
+    process.wait_for_stderr("listens on");
+    let ask = |path: &str| {
+        let answer = http::ask(([127, 0, 0, 1], port).into(), &format!("GET {path}"), "");
+        let location = answer.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("location"));
+        (answer.status, location.map(|(_, value)| value.clone()))
+    };
+    assert_eq!(ask("/hook/hunter2"), (301, Some("https://example.com/?key=sesame".into())));
+    with(bench.m2sh("load -reload"), "hunter3", "open").prints();
+    assert_eq!(ask("/hook/hunter2").0, 404);
+    assert_eq!(ask("/hook/hunter3"), (301, Some("https://example.com/?key=open".into())));
 }
 
 #[test]

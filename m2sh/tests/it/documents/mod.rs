@@ -27,7 +27,7 @@ fn blocks<'a>(document: &'a str, kind: &str) -> Vec<&'a str> {
 /// m2sh in a folder, with these words.
 fn m2sh(folder: &Path, words: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_m2sh"));
-    let output = command.args(words).current_dir(folder).env_remove("PORT").output().unwrap();
+    let output = command.args(words).current_dir(folder).env_remove("PORT").env("TOKEN", "hunter2").output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     assert!(output.status.success(), "m2sh {words:?}\n{}{}", text(&output.stdout), text(&output.stderr));
     text(&output.stdout)
