@@ -123,7 +123,7 @@ mod tests {
     }
 
     fn generation(id: i64) -> Generation {
-        Generation { id, digest: String::new(), logged: None }
+        Generation { id, digest: String::new(), kept: true, logged: None }
     }
 
     #[test]
