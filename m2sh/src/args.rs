@@ -384,6 +384,9 @@ pub struct Log {
     /// A seal that was kept elsewhere, which has to be there
     #[arg(long, value_name = "SEAL", requires = "verify")]
     pub kept: Option<String>,
+    /// Send the last seal to the system's log now; the setting `audit.syslog` has each sent as it is made
+    #[arg(long, conflicts_with_all = ["since", "who", "what", "server", "last", "follow", "stats", "verify", "seal"])]
+    pub syslog: bool,
     /// Print the last seal, to be kept elsewhere
     #[arg(long, conflicts_with_all = ["since", "who", "what", "server", "last", "follow", "stats", "verify"])]
     pub seal: bool,

@@ -11,6 +11,7 @@
 //! * [`asked`]: what `m2sh route` is asked about.  [`certdir`]: certificates and keys, and new ones.
 //! * [`deployments`]: what servers have counted under each generation.  [`plot`]: numbers as blocks.
 //! * [`operator`]: who is at work here, for the audit log.  [`facts`]: what scripts may know of where they run.
+//! * [`syslog`]: entries of that log, to the system's.
 //! * [`error`] and [`exit`]: what goes wrong, told once, here.
 //! * [`script`]: runs a configuration script.
 
@@ -38,6 +39,7 @@ pub mod select;
 pub mod session;
 pub mod show;
 pub mod since;
+pub mod syslog;
 pub mod tail;
 pub mod target;
 

@@ -3,6 +3,7 @@
 //! It opens the database in the ways that commands need, and turns what can be wrong with it into messages
 //! with the next command to type.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -19,6 +20,7 @@ use crate::operator::Operator;
 use crate::script;
 use crate::select;
 use crate::show::{Show, escape};
+use crate::syslog;
 
 /// One command's surroundings.
 #[derive(Debug)]
@@ -145,7 +147,7 @@ impl Session {
         change: impl FnOnce(&Change<'_>) -> Result<T, StoreError>,
     ) -> Result<T, Error> {
         Database::open_to_change(&self.db)
-            .and_then(|mut database| database.change(entry, change))
+            .and_then(|database| self.write(database, entry, change))
             .map_err(|error| self.cannot(doing, error))
     }
 
@@ -160,7 +162,7 @@ impl Session {
         change: impl FnOnce(&Change<'_>) -> Result<T, StoreError>,
     ) -> Result<T, Error> {
         Database::open_or_create(&self.db)
-            .and_then(|mut database| database.change(entry, change))
+            .and_then(|database| self.write(database, entry, change))
             .map_err(|error| self.cannot(doing, error))
     }
 
@@ -181,11 +183,31 @@ impl Session {
         Database::open_to_change(&self.db)?.shrink()
     }
 
+    /// Changes the database, and tells the system's log, if that is wanted: also of the change that ends it.
+    fn write<T>(
+        &self,
+        mut database: Database,
+        entry: &Entry,
+        change: impl FnOnce(&Change<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let before = syslog::socket(&database);
+        let result = database.change(entry, change)?;
+        let sockets = BTreeSet::from_iter([before, syslog::socket(&database)].into_iter().flatten());
+        for socket in sockets {
+            if let Ok(Some(entry)) = database.written()
+                && let Err(error) = syslog::send(&socket, &self.db, &entry)
+            {
+                say(&format!("m2sh: warning: cannot tell the system's log: `{}`: {error}", socket.display()));
+            }
+        }
+        Ok(result)
+    }
+
     /// Writes to the log what happens to servers.
     ///
     /// A server can be started and stopped with a database that nobody may write: then there's a warning.
     pub fn record(&self, entry: &Entry) {
-        let written = Database::open_to_change(&self.db).and_then(|mut database| database.change(entry, |_| Ok(())));
+        let written = Database::open_to_change(&self.db).and_then(|database| self.write(database, entry, |_| Ok(())));
         if let Err(error) = written {
             say(&format!("m2sh: warning: cannot write to the log of `{}`: {error}", self.db.display()));
         }

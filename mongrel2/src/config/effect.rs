@@ -90,7 +90,10 @@ fn server_of<'a>(config: &'a Config, uuid: &str) -> Option<&'a Server> {
 /// Whether what is the same for all servers is in force as before.
 fn serves_alike(old: &Config, new: &Config) -> bool {
     let is_same = old.settings == new.settings
-        || KNOWN.iter().all(|known| known.in_force(&old.settings) == known.in_force(&new.settings));
+        || KNOWN
+            .iter()
+            .filter(|known| known.server)
+            .all(|known| known.in_force(&old.settings) == known.in_force(&new.settings));
     is_same && old.mimetypes == new.mimetypes
 }
 

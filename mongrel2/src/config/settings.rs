@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::spec::spec_fault;
@@ -18,6 +19,8 @@ pub struct Known {
     pub kind: Kind,
     /// Whether a running server takes another value only when it is restarted.
     pub restart: bool,
+    /// Whether servers look at it; else it is for m2sh alone.
+    pub server: bool,
 }
 
 /// What a server makes of a setting.
@@ -91,6 +94,8 @@ pub enum Form {
     Template,
     /// The rights of a file, in octal.
     Mode,
+    /// The path of a socket, which is not under the chroot; or nothing.
+    Socket,
 }
 
 impl Form {
@@ -104,6 +109,7 @@ impl Form {
             Self::Path => "a path under the chroot",
             Self::Template => "a path under the chroot that ends in XXXXXX",
             Self::Mode => "0000 to 0777",
+            Self::Socket => "the whole path of a socket",
         }
     }
 
@@ -118,9 +124,10 @@ impl Form {
             }
             Self::Ciphers => fault(!text.chars().any(char::is_control), "it has a control character in it"),
             Self::Path | Self::Template if text.split('/').any(|part| part == "..") => Some("it has `..` in it".into()),
-            Self::Path | Self::Template if text.contains('\0') => Some("it has a NUL byte in it".into()),
+            Self::Path | Self::Template | Self::Socket if text.contains('\0') => Some("it has a NUL byte in it".into()),
             Self::Path => None,
             Self::Template => fault(text.is_empty() || text.ends_with("XXXXXX"), "it ends in something else"),
+            Self::Socket => fault(text.is_empty() || text.starts_with('/'), "it does not start with `/`"),
             Self::Mode => fault(parse_mode(text).is_some(), "it is not an octal number up to 777"),
         }
     }
@@ -141,28 +148,33 @@ const SUPERPOLL: &str = "the kernel's epoll needs no tuning";
 const PROXIES: &str = "an upstream is waited for as the timeouts of its Proxy say";
 
 const fn number(name: &'static str, default: u64, min: u64, max: u64) -> Known {
-    Known { name, kind: Kind::Number { default, min, max }, restart: false }
+    Known { name, kind: Kind::Number { default, min, max }, restart: false, server: true }
 }
 
 const fn word(name: &'static str, words: &'static [&'static str]) -> Known {
-    Known { name, kind: Kind::Word(words), restart: false }
+    Known { name, kind: Kind::Word(words), restart: false, server: true }
 }
 
 const fn text(name: &'static str, default: &'static str, form: Form) -> Known {
-    Known { name, kind: Kind::Text { default, form }, restart: false }
+    Known { name, kind: Kind::Text { default, form }, restart: false, server: true }
 }
 
 const fn no_effect(name: &'static str, why: &'static str) -> Known {
-    Known { name, kind: Kind::NoEffect(why), restart: false }
+    Known { name, kind: Kind::NoEffect(why), restart: false, server: true }
 }
 
 const fn at_restart(known: Known) -> Known {
     Known { restart: true, ..known }
 }
 
+const fn of_m2sh(known: Known) -> Known {
+    Known { server: false, ..known }
+}
+
 /// All settings, sorted by name.
 pub const KNOWN: &[Known] = &[
     word("access_log.format", &["tnetstring", "common", "combined", "json"]),
+    of_m2sh(text("audit.syslog", "", Form::Socket)),
     text("certdir", "", Form::Path),
     text("control_port", "ipc://run/control", Form::Spec),
     at_restart(number("disable.access_logging", 0, 0, 1)),
@@ -270,6 +282,8 @@ pub enum ClientCertificates {
 pub struct Settings {
     /// `access_log.format`: what the lines of the access log look like.
     pub access_log_format: AccessLogFormat,
+    /// `audit.syslog`: the socket that entries of the audit log are sent to.
+    pub audit_syslog: Option<PathBuf>,
     /// `certdir`: the path under the chroot of the folder with certificates and keys.
     pub certdir: Option<String>,
     /// `control_port`: the ZeroMQ address of the control port of servers that name none of their own.
@@ -362,6 +376,7 @@ impl Settings {
         let size = |name: &str| usize::try_from(number(name)).expect("KNOWN bounds it");
         Self {
             access_log_format: AccessLogFormat::new(text("access_log.format")),
+            audit_syslog: path("audit.syslog").map(PathBuf::from),
             certdir: path("certdir"),
             control_port: text("control_port").to_owned(),
             no_access_log: number("disable.access_logging") == 1,
@@ -443,6 +458,10 @@ mod tests {
             (Form::Addresses, "10.0.0.1, 10.0.0.2", false),
             (Form::Path, "/certs/", true),
             (Form::Path, "../certs/", false),
+            (Form::Socket, "/dev/log", true),
+            (Form::Socket, "", true),
+            (Form::Socket, "dev/log", false),
+            (Form::Socket, "/dev/\0", false),
             (Form::Mode, "0600", true),
             (Form::Mode, "666", true),
             (Form::Mode, "1000", false),

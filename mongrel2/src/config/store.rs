@@ -22,7 +22,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use thiserror::Error;
 
 use self::load::Loader;
-use super::history::{self, Entry};
+use super::history::{self, Entry, Logged};
 use super::secret::HIDDEN;
 use super::tree::{Config, Server};
 
@@ -137,6 +137,8 @@ pub struct HostRows {
 #[derive(Debug)]
 pub struct Database {
     connection: Connection,
+    /// The entry of the log that was written with it last.
+    written: Option<i64>,
 }
 
 impl Database {
@@ -215,7 +217,7 @@ impl Database {
         if found > VERSION {
             return Err(StoreError::Newer { path: path.to_owned(), found });
         }
-        Ok(Self { connection })
+        Ok(Self { connection, written: None })
     }
 
     fn is_empty(&self) -> Result<bool, StoreError> {
@@ -312,6 +314,7 @@ impl Database {
         collect::record(&transaction, &work.collected.take(), log_id)?;
         history::seal(&transaction)?;
         transaction.commit()?;
+        self.written = Some(log_id);
         Ok(result)
     }
 
@@ -321,6 +324,14 @@ impl Database {
     /// What SQLite says.
     pub fn shrink(&self) -> Result<(), StoreError> {
         Ok(self.connection.execute_batch("VACUUM")?)
+    }
+
+    /// The entry of the log that was written last with this, if any was.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn written(&self) -> Result<Option<Logged>, StoreError> {
+        self.written.map_or(Ok(None), |id| self.entry(id))
     }
 
     /// Every row of every table: of the configuration, the log and whatever other programs keep there.  The values of

@@ -14,7 +14,7 @@ use crate::error::{Error, say};
 use crate::exit::Exit;
 use crate::session::Session;
 use crate::show::{Form, escape};
-use crate::since;
+use crate::{since, syslog};
 
 /// How often is looked for new entries: SQLite tells no other process of them.
 const TICK: Duration = Duration::from_millis(200);
@@ -23,6 +23,9 @@ pub(super) fn run(args: &Log, session: &mut Session) -> Result<Exit, Error> {
     let database = session.database()?;
     if args.seal {
         return last_seal(&database, session);
+    }
+    if args.syslog {
+        return send(&database, session);
     }
     if args.verify {
         return verify(&database, args.kept.as_deref(), session);
@@ -119,6 +122,20 @@ fn last_seal(database: &Database, session: &mut Session) -> Result<Exit, Error> 
         Some(seal) => session.show.either(&seal, &json!({ "seal": seal }))?,
         None => return Err(Error::cannot("print the last seal", "no entry of the log has one")),
     }
+    Ok(Exit::Success)
+}
+
+/// Sends the last seal to where the setting says, or else to where it mostly is.
+fn send(database: &Database, session: &mut Session) -> Result<Exit, Error> {
+    let socket = syslog::socket(database).unwrap_or_else(|| syslog::USUAL.into());
+    let doing = format!("send the last seal to `{}`", socket.display());
+    let entry = database.last_sealed().map_err(|error| session.cannot("read the log", error))?;
+    let entry = entry.ok_or_else(|| Error::cannot(&doing, "no entry of the log has one"))?;
+    syslog::send(&socket, &session.db, &entry)
+        .map_err(|error| Error::cannot(&doing, error).hint("is there a syslog?  `m2sh log -seal` prints the seal"))?;
+    let Logged { id, seal, .. } = &entry;
+    let told = format!("Sent the seal of entry {id} to {}: {seal}", socket.display());
+    session.show.either(&escape(&told), &json!({"socket": socket.display().to_string(), "entry": id, "seal": seal}))?;
     Ok(Exit::Success)
 }
 

@@ -22,5 +22,6 @@ mod routing;
 mod secrets;
 mod selection;
 mod starting;
+mod system;
 mod together;
 mod typing;

@@ -150,6 +150,16 @@ impl Database {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// The entry of that number, if there is one.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn entry(&self, id: i64) -> Result<Option<Logged>, StoreError> {
+        // What is asked for is near the end.
+        let from = self.log_of(&Filter { after: id - 1, ..Filter::default() })?;
+        Ok(from.into_iter().next().filter(|entry| entry.id == id))
+    }
+
     /// Whether any entry is about the server of that UUID, and not about all of them.
     ///
     /// # Errors

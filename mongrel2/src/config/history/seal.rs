@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::store::packed::unpack_known;
 use super::super::store::{Database, StoreError, origin};
+use super::Logged;
 
 /// The seal of an entry, as 64 hexadecimal digits; empty if there is none.
 const COLUMN: &str = "seal";
@@ -129,6 +130,14 @@ impl Database {
     /// What SQLite says.
     pub fn last_seal(&self) -> Result<Option<String>, StoreError> {
         Ok(Some(last(self.connection())?.1).filter(|seal| !seal.is_empty()))
+    }
+
+    /// The last entry that has a seal, if there is one.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn last_sealed(&self) -> Result<Option<Logged>, StoreError> {
+        self.entry(last(self.connection())?.0)
     }
 }
 
