@@ -80,7 +80,7 @@ pub enum Command {
     /// Ask a running server at its control port, or tell it what to do
     Control(Control),
     /// Tell whether a server runs
-    Running(Which),
+    Running(Running),
     /// Print the access log of a server
     Access(Access),
     /// Print the log of what was done to the database and its servers
@@ -352,6 +352,17 @@ pub struct Access {
     /// Only requests with that method
     #[arg(long)]
     pub method: Option<String>,
+}
+
+/// Arguments of `running`.
+#[derive(Debug, clap::Args)]
+pub struct Running {
+    /// Which servers
+    #[command(flatten)]
+    pub which: Which,
+    /// A table: since when, as whom, with which generation, and how each does
+    #[arg(long, short)]
+    pub long: bool,
 }
 
 /// Arguments of `log`.

@@ -3,7 +3,7 @@
 //! A message fits after `m2sh: `, mostly as `cannot …: …`.  A hint is what to do about it, best of all the
 //! next command to type.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io::{self, Write as _};
 
 use crate::exit::Exit;
@@ -68,6 +68,13 @@ impl Error {
         let hints: String = self.hints.iter().map(|hint| format!("\nhint: {hint}")).collect();
         let name = if self.kind == Kind::Listed { "" } else { "m2sh: " };
         format!("{name}{}{hints}", self.message)
+    }
+}
+
+impl Display for Error {
+    /// The message alone.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
     }
 }
 

@@ -4,7 +4,8 @@
 //! * [`commands`]: one file per command.  Each gets a [`session`]: the database, the output, the operator.
 //! * [`select`]: which servers a command is about.  [`process`], [`found`], [`report`]: the running ones, and what
 //!   became of them.
-//! * [`port`]: their control ports.  [`address`]: where they can be reached.  [`tail`]: the end of their logs.
+//! * [`port`]: their control ports.  [`address`]: where they can be reached.  [`health`]: how they do,
+//!   by what they say and [`procfs`] tells.  [`tail`]: the end of their logs.
 //! * [`show`]: tables, tab-separated lines, JSON.  [`target`]: what a route leads to, in words.
 //! * [`changes`]: a difference in words.  [`plan`]: one that is kept in a file.  [`question`]: to who is at the terminal.
 //! * [`accesslog`]: the access logs of servers, in any form.
@@ -27,11 +28,13 @@ pub mod error;
 pub mod exit;
 pub mod facts;
 pub mod found;
+pub mod health;
 pub mod operator;
 pub mod plan;
 pub mod plot;
 pub mod port;
 pub mod process;
+pub mod procfs;
 pub mod question;
 pub mod report;
 pub mod script;

@@ -69,7 +69,8 @@ fn login(text: &str) -> Option<String> {
     (uid != u32::MAX).then(|| user_name(Uid::from_raw(uid)))
 }
 
-fn user_name(uid: Uid) -> String {
+/// The name of a user, or the number of one that has none.
+pub fn user_name(uid: Uid) -> String {
     User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name)
 }
 

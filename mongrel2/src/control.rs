@@ -18,10 +18,10 @@ use std::fs::File;
 use std::io;
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::os::fd::AsRawFd as _;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use thiserror::Error;
 
 use crate::handler::wait_readable;
@@ -121,7 +121,12 @@ fn file_address(path: &Path) -> io::Result<(String, Option<File>)> {
 /// Whether somebody accepts connections.
 fn knock(address: &str) -> io::Result<()> {
     match address.split_once("://") {
-        Some(("ipc", path)) if !path.starts_with('@') => UnixStream::connect(path).map(drop),
+        Some(("ipc", path)) if !path.starts_with('@') => {
+            // Where too many wait already, connect(2) would wait with them.
+            let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+            let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+            Ok(connect(&socket, &SocketAddrUnix::new(path)?)?)
+        }
         Some(("tcp", address)) => {
             let mut found = address.to_socket_addrs()?;
             let address = found.next().ok_or(io::ErrorKind::NotFound)?;
@@ -137,6 +142,15 @@ mod tests {
 
     use super::*;
     use crate::wire::control::{Table, render_answer};
+
+    #[test]
+    fn nobody_waits_where_too_many_wait_already() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control");
+        let _deaf = testkit::DeafSocket::at(&path);
+        let connected = Client::connect(&format!("ipc://{}", path.display()));
+        assert!(matches!(connected, Err(ClientError::Absent(_, error)) if error.kind() == io::ErrorKind::WouldBlock));
+    }
 
     /// A port that answers once.
     fn port(spec: &str) -> thread::JoinHandle<Vec<u8>> {

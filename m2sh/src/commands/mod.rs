@@ -65,7 +65,7 @@ pub fn run(command: Command, session: &mut Session) -> Result<Exit, Error> {
         Command::Reload(args) => reload::run(&args, session),
         Command::Cert(args) => cert::run(&args, session),
         Command::Control(args) => control::run(&args, session),
-        Command::Running(which) => running::run(&which, session),
+        Command::Running(args) => running::run(&args, session),
         Command::Access(args) => access::run(&args, session),
         Command::Log(args) => log::run(&args, session),
         Command::Generations => generations::run(session),

@@ -15,6 +15,7 @@ mod killed;
 mod listing;
 mod loading;
 mod past;
+mod looking;
 mod planning;
 mod processes;
 mod reloading;
