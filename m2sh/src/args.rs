@@ -4,6 +4,8 @@
 //! before clap sees them.
 
 mod dashes;
+pub mod grammar;
+mod pages;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -79,6 +81,8 @@ pub enum Command {
     Cert(Cert),
     /// Ask a running server at its control port, or tell it what to do
     Control(Control),
+    /// Type commands without `m2sh` in front, with completion; or read them from stdin
+    Shell,
     /// Tell whether a server runs
     Running(Running),
     /// Print the access log of a server
@@ -105,6 +109,13 @@ pub enum Command {
     Demo(Demo),
     /// Explain m2sh or one of its commands
     Help(Help),
+    /// Print what makes a shell complete the command line of m2sh
+    Completions(Completions),
+    /// Print the manual page of m2sh, or write those of all commands into a folder
+    Man(Man),
+    /// Tell what may be typed next: what the scripts of `completions` call
+    #[command(hide = true)]
+    Complete(Complete),
     /// Print the version
     Version,
 }
@@ -496,6 +507,46 @@ pub struct Help {
     pub topic_for: Option<String>,
 }
 
+/// A shell that m2sh completes for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Shell {
+    /// GNU Bash.
+    Bash,
+    /// Zsh.
+    Zsh,
+    /// fish.
+    Fish,
+    /// Elvish.
+    Elvish,
+    /// PowerShell.
+    Powershell,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, clap::Args)]
+pub struct Completions {
+    /// The shell
+    pub shell: Shell,
+}
+
+/// Arguments of `complete`.
+#[derive(Debug, clap::Args)]
+pub struct Complete {
+    /// The shell that wants to know
+    pub shell: Shell,
+    /// The line up to the cursor, and for bash the end of it that is going to be replaced; or its words
+    #[arg(allow_hyphen_values = true, trailing_var_arg = true)]
+    pub words: Vec<String>,
+}
+
+/// Arguments of `man`.
+#[derive(Debug, clap::Args)]
+pub struct Man {
+    /// The folder to write them into, which is made if it is missing [default: the page of m2sh itself, to stdout]
+    #[arg(value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+}
+
 /// What became of a command line.
 #[derive(Debug)]
 pub enum Parsed {
@@ -533,9 +584,17 @@ pub fn help(topic: Option<&str>) -> Option<String> {
     }
 }
 
+/// The pages of the manual of that day, each with the name of its file: that of m2sh first, then one for each command.
+///
+/// # Errors
+/// Never: nothing is written anywhere.
+pub fn pages(date: &str) -> std::io::Result<Vec<(String, Vec<u8>)>> {
+    pages::all(&built(), date)
+}
+
 /// The names of all commands, aliases included.
 pub fn commands() -> Vec<String> {
-    built().get_subcommands().flat_map(clap::Command::get_name_and_visible_aliases).map(str::to_owned).collect()
+    grammar::command_words().into_iter().map(|word| word.text).collect()
 }
 
 fn built() -> clap::Command {

@@ -15,6 +15,8 @@ pub enum Exit {
     Changes,
     /// 3: a server that `running`, `stop`, `reload` or `control` was asked about does not run.
     NotRunning,
+    /// What a line of `shell` or of the prompt of `control` has ended with.
+    Line(u8),
 }
 
 impl From<Exit> for ExitCode {
@@ -24,6 +26,7 @@ impl From<Exit> for ExitCode {
             Exit::Failure => 1,
             Exit::Usage | Exit::Changes => 2,
             Exit::NotRunning => 3,
+            Exit::Line(code) => code,
         })
     }
 }

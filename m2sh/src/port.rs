@@ -45,8 +45,8 @@ pub enum PortError {
     #[error("it has ended")]
     Ended,
     /// The time was up.
-    #[error("no answer in {} s; see its error log", PATIENCE.as_secs())]
-    Late,
+    #[error("no answer in {} s; see its error log", .0.as_secs())]
+    Late(Duration),
 }
 
 impl<'a> Port<'a> {
@@ -69,7 +69,15 @@ impl<'a> Port<'a> {
     /// # Errors
     /// There is none, or it is a refusal.
     pub fn ask(&self, command: &Command) -> Result<Table, PortError> {
-        let deadline = Instant::now() + PATIENCE;
+        self.ask_within(command, PATIENCE)
+    }
+
+    /// The same, with less patience or more.
+    ///
+    /// # Errors
+    /// There is no answer, or it is a refusal.
+    pub fn ask_within(&self, command: &Command, patience: Duration) -> Result<Table, PortError> {
+        let deadline = Instant::now() + patience;
         self.client.send(command)?;
         loop {
             // Looked at first: a server may answer and end.
@@ -77,7 +85,7 @@ impl<'a> Port<'a> {
             match self.client.answer(TICK)? {
                 Some(answer) => return Ok(answer?),
                 None if has_ended => return Err(PortError::Ended),
-                None if Instant::now() > deadline => return Err(PortError::Late),
+                None if Instant::now() > deadline => return Err(PortError::Late(patience)),
                 None => {}
             }
         }

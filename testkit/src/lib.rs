@@ -2,7 +2,7 @@
 //!
 //! * [`python()`] and [`node()`]: interpreters with the packages that the examples use, set up once under
 //!   `target/`; [`curl()`], [`openssl()`], [`nginx()`], [`strace()`] and [`chromium()`].  `None`, and a word on stderr, where they
-//!   can't be had.
+//!   can't be had; [`installed`]: any other program.
 //! * [`Process`]: a child that ends with its test.  [`FakeServer`]: the server's side of the handler protocol.
 //! * [`free_address`]: where a server may listen.  [`http`]: a client that says no more than it is told to.
 //!   [`Deployment`]: an example's server, run by m2sh.
@@ -16,6 +16,7 @@ mod curl;
 mod deaf;
 mod deployment;
 pub mod http;
+mod installed;
 mod nginx;
 mod node;
 mod openssl;
@@ -32,6 +33,7 @@ pub use chromium::chromium;
 pub use curl::curl;
 pub use deaf::DeafSocket;
 pub use deployment::Deployment;
+pub use installed::installed;
 pub use nginx::nginx;
 pub use node::{Node, node};
 pub use openssl::{Openssl, openssl};

@@ -45,14 +45,15 @@ fn long_options(command: &clap::Command) -> BTreeMap<String, bool> {
     command.get_arguments().filter_map(long).collect()
 }
 
-struct Typed<'a> {
-    dashes: usize,
-    name: &'a str,
-    has_value: bool,
+/// A word that looks like an option, taken apart.
+pub(super) struct Typed<'a> {
+    pub(super) dashes: usize,
+    pub(super) name: &'a str,
+    pub(super) has_value: bool,
 }
 
 /// A word that begins with one dash or two, taken apart.
-fn option_of(word: &OsStr) -> Option<Typed<'_>> {
+pub(super) fn option_of(word: &OsStr) -> Option<Typed<'_>> {
     let bytes = word.as_encoded_bytes();
     let dashes = if bytes.starts_with(b"--") { 2 } else { usize::from(bytes.starts_with(b"-")) };
     let end = bytes.iter().position(|byte| *byte == b'=').unwrap_or(bytes.len());

@@ -5,6 +5,8 @@ mod blame;
 mod cert;
 mod check;
 mod commit;
+mod complete;
+mod completions;
 mod control;
 mod convert;
 mod crew;
@@ -21,6 +23,7 @@ mod hosts;
 mod init;
 mod load;
 mod log;
+mod man;
 mod plan;
 mod reload;
 mod rollback;
@@ -28,6 +31,7 @@ mod route;
 mod routes;
 mod running;
 mod servers;
+mod shell;
 mod show;
 mod start;
 mod stop;
@@ -35,9 +39,15 @@ mod uuid;
 mod version;
 
 use crate::args::Command;
+use crate::complete::Candidate;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::session::Session;
+
+/// What may be said next to a server behind these words, as far as it can be known without asking it.
+pub fn control_words(before: &[String]) -> Vec<Candidate> {
+    control::next_words(before, &|_| Vec::new())
+}
 
 /// Does what was typed.
 ///
@@ -75,6 +85,10 @@ pub fn run(command: Command, session: &mut Session) -> Result<Exit, Error> {
         Command::Rollback(args) => rollback::run(&args, session),
         Command::Commit(args) => commit::run(args, session),
         Command::Demo(args) => demo::run(&args, session),
+        Command::Shell => shell::run(session),
+        Command::Completions(args) => completions::run(&args, session),
+        Command::Man(args) => man::run(&args, session),
+        Command::Complete(args) => complete::run(&args, session),
         Command::Help(args) => help::run(&args, session),
         Command::Version => version::run(session),
     }

@@ -1,24 +1,11 @@
 //! Somebody at a terminal is asked before a load removes something, and sees colours.
 
-use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
-
-use rustix::fs::{Mode, OFlags, open};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use super::bench::Bench;
 use super::planning::{bench, script};
-
-/// The two ends of a terminal: the person's, and the program's.
-pub(super) fn terminal() -> (File, OwnedFd) {
-    let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&person).unwrap();
-    unlockpt(&person).unwrap();
-    let program = open(ptsname(&person, Vec::new()).unwrap(), OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
-    (person.into(), program)
-}
+use super::terminal::terminal;
 
 /// Runs m2sh with what somebody types; gives its exit code, stdout and stderr.
 fn typed(bench: &Bench, words: &str, typed: &str) -> (i32, String, String) {

@@ -133,7 +133,25 @@ fn several_servers_are_told_apart() {
         json!([{"server": "1", "uuid": "1"}, {"server": "2", "uuid": "2"}])
     );
     bench.m2sh("control uuid").exits(1).complains(&["Not sure which server to control", "Use -every"]);
-    bench.m2sh("control -every").exits(2).complains(&["cannot read commands for several servers"]);
+    assert_eq!(reading(&bench, "control -every", "uuid\ntime\n").prints().lines().count(), 4);
+    bench.m2sh("stop -name b").prints();
+    let output = reading(&bench, "control -every", "uuid\n").exits(1);
+    assert_eq!(output.stdout, "1\t1\n");
+    assert!(output.stderr.contains("2.pid not found for server b 2"), "{}", output.stderr);
+}
+
+#[test]
+fn what_is_watched_in_a_pipe_is_one_table_after_the_other() {
+    let (bench, _process) = start();
+    let mut child = bench.m2sh("control -name a -- watch 0.1 uuid").command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut text = [0; "1\n\n1\n\n1\n".len()];
+    child.stdout.take().unwrap().read_exact(&mut text).unwrap();
+    assert_eq!(&text[..], b"1\n\n1\n\n1\n");
+    // With nobody to read it, it ends.
+    child.wait().unwrap();
+    bench.m2sh("control watch reload").exits(2).complains(&["what changes something is said once"]);
+    let refused = reading(&bench, "control", "watch uuid\n").exits(1);
+    assert!(refused.stderr.contains("say it alone: `m2sh control watch uuid`"), "{}", refused.stderr);
 }
 
 #[test]

@@ -6,8 +6,8 @@ use mongrel2::config::store::statistics::{Batch, Sample, Subject, name};
 use mongrel2::config::{Config, Database};
 use mongrel2::summary::Summary;
 
-use super::asking::terminal;
 use super::bench::{Bench, server};
+use super::terminal::terminal;
 
 /// What a server counts: so many requests of about that many seconds, some of which end in errors.
 fn count(bench: &Bench, uuid: &str, generation: i64, requests: u64, seconds: f64, errors: u64) {
