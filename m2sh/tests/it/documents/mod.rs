@@ -1,9 +1,11 @@
 //! What the documents show is so: the README's session runs, scripts load, messages parse, and the manual names
 //! every command, setting and field.
 
+mod chapter3;
 mod manual;
 mod protocol;
 mod session;
+mod transcript;
 
 use std::fs;
 use std::path::Path;
