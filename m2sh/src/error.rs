@@ -7,6 +7,7 @@ use std::fmt::{self, Display};
 use std::io::{self, Write as _};
 
 use crate::exit::Exit;
+use crate::progress;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -90,5 +91,5 @@ impl From<io::Error> for Error {
 ///
 /// That stderr is gone is no reason to stop.
 pub fn say(text: &str) {
-    let _ = writeln!(io::stderr(), "{}", text.trim_end());
+    let _ = progress::aside(|| writeln!(io::stderr(), "{}", text.trim_end()));
 }

@@ -13,7 +13,7 @@
 //! * [`deployments`]: what servers have counted under each generation.  [`plot`]: numbers as blocks.
 //! * [`operator`]: who is at work here, for the audit log.  [`facts`]: what scripts may know of where they run.
 //! * [`syslog`]: entries of that log, to the system's.
-//! * [`prompt`]: lines of who sits at a terminal, with completion and history.
+//! * [`progress`]: a sign of life of what takes long.  [`prompt`]: lines of who sits at a terminal, with completion and history.
 //! * [`complete`]: what may be typed next.
 //! * [`error`] and [`exit`]: what goes wrong, told once, here.
 //! * [`script`]: runs a configuration script.
@@ -38,6 +38,7 @@ pub mod plot;
 pub mod port;
 pub mod process;
 pub mod procfs;
+pub mod progress;
 pub mod prompt;
 pub mod question;
 pub mod report;

@@ -17,6 +17,7 @@ use crate::args::Which;
 use crate::error::{Error, say};
 use crate::facts::facts;
 use crate::operator::Operator;
+use crate::progress::during;
 use crate::script;
 use crate::select;
 use crate::show::{Show, escape};
@@ -47,7 +48,8 @@ impl Session {
     /// # Errors
     /// What is wrong with the database.
     pub fn config(&self) -> Result<Config, Error> {
-        self.database()?.load().map_err(|error| self.cannot("use the database", error))
+        let database = self.database()?;
+        during("read the configuration", || database.load()).map_err(|error| self.cannot("use the database", error))
     }
 
     /// Reads the configuration that a change would find: a fresh one where there is no database.
@@ -94,7 +96,8 @@ impl Session {
             config.secrets = database.secrets()?.into_iter().filter(|(name, _)| used.contains(name)).collect();
             Ok(Some(config))
         };
-        read(self.database()?).map_err(|error| self.cannot(format!("read generation {number}"), error))
+        let (doing, database) = (format!("read generation {number}"), self.database()?);
+        during(&doing, || read(database)).map_err(|error| self.cannot(doing, error))
     }
 
     /// Reads the configuration, and checks that servers can run with it.
@@ -146,8 +149,7 @@ impl Session {
         entry: &Entry,
         change: impl FnOnce(&Change<'_>) -> Result<T, StoreError>,
     ) -> Result<T, Error> {
-        Database::open_to_change(&self.db)
-            .and_then(|database| self.write(database, entry, change))
+        during(doing, || Database::open_to_change(&self.db).and_then(|database| self.write(database, entry, change)))
             .map_err(|error| self.cannot(doing, error))
     }
 
@@ -161,8 +163,7 @@ impl Session {
         entry: &Entry,
         change: impl FnOnce(&Change<'_>) -> Result<T, StoreError>,
     ) -> Result<T, Error> {
-        Database::open_or_create(&self.db)
-            .and_then(|database| self.write(database, entry, change))
+        during(doing, || Database::open_or_create(&self.db).and_then(|database| self.write(database, entry, change)))
             .map_err(|error| self.cannot(doing, error))
     }
 
@@ -207,7 +208,9 @@ impl Session {
     ///
     /// A server can be started and stopped with a database that nobody may write: then there's a warning.
     pub fn record(&self, entry: &Entry) {
-        let written = Database::open_to_change(&self.db).and_then(|database| self.write(database, entry, |_| Ok(())));
+        let written = during("write to the log", || {
+            Database::open_to_change(&self.db).and_then(|database| self.write(database, entry, |_| Ok(())))
+        });
         if let Err(error) = written {
             say(&format!("m2sh: warning: cannot write to the log of `{}`: {error}", self.db.display()));
         }

@@ -4,6 +4,7 @@
 //! its line, whatever is in it: control characters are written as escapes.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write};
 
@@ -112,7 +113,8 @@ impl Show {
             false if out.is_terminal() => Form::Terminal,
             false => Form::Lines,
         };
-        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let is_set = |name, refuses: fn(&OsStr) -> bool| std::env::var_os(name).is_some_and(|value| refuses(&value));
+        let refused = is_set("NO_COLOR", |value| !value.is_empty()) || is_set("TERM", |value| value == "dumb");
         Self { colours: form == Form::Terminal && !refused, ..Self::new(form, io::BufWriter::new(out)) }
     }
 

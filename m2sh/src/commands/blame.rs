@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::args;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::progress::during;
 use crate::session::Session;
 use crate::show::{Cell, Form, escape, tabbed};
 
@@ -34,7 +35,9 @@ pub(super) fn run(args: &args::Blame, session: &mut Session) -> Result<Exit, Err
         let entries = generations.filter_map(|generation| Some((generation.id, generation.logged?)));
         Ok((config, blame, entries.collect()))
     };
-    let (config, blame, entries) = read(session.database()?).map_err(|error| session.cannot("read the log", error))?;
+    let database = session.database()?;
+    let (config, blame, entries) =
+        during("read the log", || read(database)).map_err(|error| session.cannot("read the log", error))?;
     let book = Book { blame, entries };
     let objects = difference(&Config::default(), &config);
     let mut found: Vec<Vec<[Cell; 8]>> =

@@ -9,12 +9,11 @@ use crate::facts::facts;
 use crate::session::Session;
 use crate::show::{Form, escape};
 
-use super::load::{counts, counts_text, refuse, script_path};
-use crate::script;
+use super::load::{counts, counts_text, refuse, run_script, script_path};
 
 pub(super) fn run(args: &Script, session: &mut Session) -> Result<Exit, Error> {
     let path = script_path(args.named(), "check", "m2sh check FILE")?;
-    let outcome = match script::run(&path, &facts()) {
+    let outcome = match run_script(&path, &facts()) {
         Ok(outcome) => outcome,
         Err(troubles) => return refuse(&troubles, session).map(|()| Exit::Failure),
     };

@@ -14,12 +14,11 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::facts::facts;
 use crate::found::Found;
-use crate::script;
 use crate::session::Session;
 use crate::show::{Form, escape};
 
 use super::diff::generation_of;
-use super::load::{default_script, refuse};
+use super::load::{default_script, refuse, run_script};
 
 /// What the database was compared with.
 struct Side {
@@ -34,7 +33,7 @@ pub(super) fn run(args: &Script, session: &mut Session) -> Result<Exit, Error> {
     let mut sides = Vec::new();
     let path = args.named().map(ToOwned::to_owned).or_else(default_script);
     if let Some(path) = path {
-        let outcome = match script::run(&path, &facts()) {
+        let outcome = match run_script(&path, &facts()) {
             Ok(outcome) => outcome,
             Err(troubles) => return refuse(&troubles, session).map(|()| Exit::Failure),
         };

@@ -12,16 +12,15 @@ use crate::exit::Exit;
 use crate::facts::facts;
 use crate::operator::quoted;
 use crate::plan::Plan;
-use crate::script;
 use crate::session::Session;
 use crate::show::{Form, escape};
 
-use super::load::{refuse, script_path};
+use super::load::{refuse, run_script, script_path};
 
 pub(super) fn run(args: &args::Plan, session: &mut Session) -> Result<Exit, Error> {
     let hint = format!("m2sh plan -db {} FILE", session.db.display());
     let path = script_path(args.script.named(), "plan", &hint)?;
-    let outcome = match script::run(&path, &facts()) {
+    let outcome = match run_script(&path, &facts()) {
         Ok(outcome) => outcome,
         Err(troubles) => return refuse(&troubles, session).map(|()| Exit::Failure),
     };

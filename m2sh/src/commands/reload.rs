@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::found::{Found, each};
 use crate::port::{Port, number};
+use crate::progress::during;
 use crate::report::Report;
 use crate::session::Session;
 
@@ -21,7 +22,8 @@ pub(super) fn run(args: &Act, session: &mut Session) -> Result<Exit, Error> {
     let servers = session.selected(&args.which, "reload")?;
     let checked = session.checked()?;
     let found: Vec<Found> = servers.into_iter().map(Found::look).collect();
-    let outcomes = each(&found, |found| reload(found, &checked.settings().control_port));
+    let control_port = &checked.settings().control_port;
+    let outcomes = during("reload", || each(&found, |found| reload(found, control_port)));
     let mut report = Report::default();
     found.iter().zip(outcomes).for_each(|(found, outcome)| outcome.tell(found, &mut report));
     if report.any_done() {

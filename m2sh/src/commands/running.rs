@@ -14,6 +14,7 @@ use crate::error::{Error, say};
 use crate::exit::Exit;
 use crate::found::{Found, each};
 use crate::health::{Seen, words};
+use crate::progress::during;
 use crate::session::Session;
 use crate::show::{Cell, Form, escape};
 
@@ -61,7 +62,7 @@ fn whole(args: &Running, found: &[Found], pairs: &[Vec<Pair>], session: &mut Ses
     let database = session.database()?;
     let control_port = Settings::new(&database.settings().unwrap_or_default()).control_port;
     let newest = database.newest_generation().map_err(|error| session.cannot("use the database", error))?;
-    let seen = each(found, |found| Seen::of(found, &control_port, newest));
+    let seen = during("ask the servers", || each(found, |found| Seen::of(found, &control_port, newest)));
     let present = Present { now: Utc::now(), newest };
     let all = || found.iter().zip(&seen);
     match session.show.form() {

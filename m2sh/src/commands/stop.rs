@@ -13,6 +13,8 @@ use crate::args::Stop;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::found::Found;
+use crate::process::Process;
+use crate::progress::during;
 use crate::report::Report;
 use crate::session::Session;
 
@@ -61,7 +63,9 @@ fn send(found: &Found, signal: Signal, report: &mut Report) -> bool {
 }
 
 fn has_ended(found: &Found, deadline: Instant, report: &mut Report) -> bool {
-    let ended = found.process().is_none_or(|process| process.wait_until(deadline).unwrap_or(false));
+    let doing = format!("stop server {}", found.title());
+    let wait = |process: &Process| during(&doing, || process.wait_until(deadline)).unwrap_or(false);
+    let ended = found.process().is_none_or(wait);
     if ended {
         report.done("Stopped", found);
     }

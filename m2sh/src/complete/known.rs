@@ -37,6 +37,13 @@ impl<'a> Known<'a> {
         sorted(servers.iter().flat_map(|server| &server.hosts).flat_map(|host| &host.routes).map(|route| &route.path))
     }
 
+    /// The names of servers and hosts, the paths of routes, and the settings.
+    pub fn objects(&self) -> Vec<String> {
+        let settings = self.database().and_then(|database| database.settings().ok()).unwrap_or_default();
+        let names = [self.servers(|server| &server.name), self.hosts(), self.routes()];
+        names.into_iter().flatten().chain(settings.into_keys()).collect()
+    }
+
     /// The numbers of the generations, the newest one first.
     pub fn generations(&self) -> Vec<Candidate> {
         let generations = self.database().and_then(|database| database.generations().ok()).unwrap_or_default();

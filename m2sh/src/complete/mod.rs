@@ -76,6 +76,8 @@ fn values(expects: &Expects, begun: &str, known: &Known<'_>) -> Vec<Candidate> {
             "name" => plain(known.servers(|server| &server.name)),
             "host" => plain(known.servers(|server| &server.default_host)),
             "uuid" => plain(known.servers(|server| &server.uuid)),
+            "server" => plain([known.servers(|server| &server.name), known.servers(|server| &server.uuid)].concat()),
+            "path" => plain(known.objects()),
             "vhost" => plain(known.hosts()),
             "generation" | "from" | "to" => known.generations(),
             "url" => plain(known.routes()),
@@ -128,6 +130,8 @@ mod tests {
         assert_eq!(texts("start", "-name=tw", db), ["-name=two", "-name=two words"]);
         assert_eq!(texts("start", "--uuid=uuid-o", db), ["--uuid=uuid-one"]);
         assert_eq!(texts("show", "", db), ["1"]);
+        assert_eq!(texts("blame", "o", db), ["one"]);
+        assert_eq!(texts("log -server", "uuid-o", db), ["uuid-one"]);
         assert_eq!(texts("start -name", "", None), [""; 0], "there is no database");
         assert_eq!(texts(&format!("-db {} start -name", path.display()), "o", None), ["one"]);
     }

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use rhai::{Dynamic, Engine, EvalAltResult, FLOAT, INT, Map, NativeCallContext, OptimizationLevel, Position};
 use uuid::Uuid;
 
+use crate::error::say;
+
 use super::import::Folder;
 use super::object::{MOST_ENTRIES, Object, Part, Refusal};
 use super::session::{Commit, Session};
@@ -70,9 +72,9 @@ fn sleepless() -> Result<()> {
 fn talk(engine: &mut Engine, session: &Session) {
     let main = session.sources().main().display().to_string();
     let script = main.clone();
-    engine.on_print(move |text| eprintln!("{script}: {text}"));
+    engine.on_print(move |text| say(&format!("{script}: {text}")));
     engine.on_debug(move |text, source, position| {
-        eprintln!("{}:{}: {text}", source.unwrap_or(&main), position.line().unwrap_or(0));
+        say(&format!("{}:{}: {text}", source.unwrap_or(&main), position.line().unwrap_or(0)));
     });
 }
 

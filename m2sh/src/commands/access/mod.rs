@@ -18,6 +18,7 @@ use crate::args::Access;
 use crate::error::{Error, say};
 use crate::exit::Exit;
 use crate::found::title;
+use crate::progress::during;
 use crate::session::Session;
 use crate::show::escape;
 use crate::since;
@@ -140,10 +141,10 @@ impl Source {
     }
 
     fn last(&mut self, count: usize) -> Result<VecDeque<Line>, Error> {
-        let lines = match &mut self.log {
+        let lines = during(&format!("read the access log `{}`", self.name), || match &mut self.log {
             Log::File(log) => log.last(count, &mut self.wanted),
             Log::Pipe(stream) => stream.last(count, &mut self.wanted),
-        };
+        });
         lines.map_err(|error| unreadable(&self.name, &error))
     }
 

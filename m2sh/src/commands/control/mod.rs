@@ -19,6 +19,7 @@ use crate::error::{Error, say};
 use crate::exit::Exit;
 use crate::found::Found;
 use crate::port::{Port, PortError};
+use crate::progress::during;
 use crate::prompt;
 use crate::session::Session;
 use crate::show::{Form, escape};
@@ -167,7 +168,7 @@ impl<'a> Talk<'a> {
             return Err(Error::cannot(doing(), found.absence()));
         };
         let port = Port::open(&found.server, &self.setting, process).map_err(|error| closed(&doing(), &error))?;
-        port.ask(command).map_err(|error| match error {
+        during(&doing(), || port.ask(command)).map_err(|error| match error {
             PortError::Refused(failure) => Error::cannot(doing(), reason(command, &failure)),
             error => Error::cannot(doing(), error),
         })

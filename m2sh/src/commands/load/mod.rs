@@ -19,6 +19,7 @@ use crate::error::{Error, say};
 use crate::exit::Exit;
 use crate::facts::facts;
 use crate::plan::Plan;
+use crate::progress::during;
 use crate::question;
 use crate::script::{self, Facts, Troubles};
 use crate::session::Session;
@@ -63,6 +64,11 @@ pub(super) fn store(
     Ok(Some(source.config))
 }
 
+/// Runs a script, which may take its time.
+pub(super) fn run_script(path: &Path, facts: &Facts) -> Result<script::Outcome, Troubles> {
+    during(&format!("run `{}`", path.display()), || script::run(path, facts))
+}
+
 /// What is to be loaded.
 struct Source {
     /// The script.
@@ -83,7 +89,7 @@ impl Source {
 }
 
 fn of_script(path: &Path, facts: &Facts, session: &mut Session) -> Result<Option<Source>, Error> {
-    let outcome = match script::run(path, facts) {
+    let outcome = match run_script(path, facts) {
         Ok(outcome) => outcome,
         Err(troubles) => return refuse(&troubles, session).map(|()| None),
     };

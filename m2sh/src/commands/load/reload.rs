@@ -10,6 +10,7 @@ use mongrel2::config::{Config, Server};
 use crate::error::{Error, say};
 use crate::found::Found;
 use crate::port::{Port, PortError};
+use crate::progress::during;
 use crate::report::Report;
 use crate::session::Session;
 
@@ -75,7 +76,7 @@ impl Servers {
                 report.absent(found);
                 return true;
             }
-            Some(Ok(port)) => ask(&port),
+            Some(Ok(port)) => during(&format!("reload server {}", found.title()), || ask(&port)),
             Some(Err(error)) => Err(error.to_string()),
         };
         match &answer {

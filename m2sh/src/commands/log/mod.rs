@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::args::Log;
 use crate::error::{Error, say};
 use crate::exit::Exit;
+use crate::progress::during;
 use crate::session::Session;
 use crate::show::{Form, escape};
 use crate::{since, syslog};
@@ -55,7 +56,7 @@ pub(super) fn run(args: &Log, session: &mut Session) -> Result<Exit, Error> {
 /// Prints entries; gives the number of the last of them.
 fn print(database: &Database, filter: &Filter, session: &mut Session) -> Result<Option<i64>, Error> {
     let read = || Ok((database.log_of(filter)?, database.first_sealed()?));
-    let (entries, sealed) = read().map_err(|error| session.cannot("read the log", error))?;
+    let (entries, sealed) = during("read the log", read).map_err(|error| session.cannot("read the log", error))?;
     let newest = entries.last().map(|entry| entry.id);
     match session.show.form() {
         Form::Json if newest.is_none() && filter.after > 0 => {}
@@ -140,7 +141,8 @@ fn send(database: &Database, session: &mut Session) -> Result<Exit, Error> {
 }
 
 fn verify(database: &Database, kept: Option<&str>, session: &mut Session) -> Result<Exit, Error> {
-    let verdict = database.verify(kept).map_err(|error| session.cannot("read the log", error))?;
+    let verdict =
+        during("verify the log", || database.verify(kept)).map_err(|error| session.cannot("read the log", error))?;
     let faults: Vec<String> = verdict.faults.iter().map(Fault::to_string).collect();
     let Verdict { entries, seals, unsealed, last, .. } = &verdict;
     if session.show.form() == Form::Json {

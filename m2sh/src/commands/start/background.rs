@@ -17,6 +17,7 @@ use crate::error::{Error, say};
 use crate::found::{Found, each, title};
 use crate::port::{Port, number};
 use crate::process::Process;
+use crate::progress::during;
 use crate::report::Report;
 use crate::show::escape;
 use crate::tail::{indented, last_lines};
@@ -47,7 +48,7 @@ pub(super) fn start(servers: &[Server], launch: &Launch, control_port: &str, rep
     // A password is asked for once, and not by several at the same time.
     let (first, others) = servers.split_at(usize::from(launch.elevation.is_some()).min(servers.len()));
     let mut outcomes = each(first, start);
-    outcomes.extend(each(others, start));
+    outcomes.extend(during("start", || each(others, start)));
     for outcome in outcomes {
         match outcome {
             Ok(serving) => {

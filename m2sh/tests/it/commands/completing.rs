@@ -23,7 +23,7 @@ fn prepared(mut shell: Command, bench: &Bench) -> Command {
     let inherited = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths([folder].into_iter().chain(std::env::split_paths(&inherited))).unwrap();
     std::fs::create_dir_all(bench.path("home")).unwrap();
-    shell.current_dir(bench.path("")).env("PATH", path).env("HOME", bench.path("home"));
+    shell.current_dir(bench.path("")).env("PATH", path).env("HOME", bench.path("home")).env("TERM", "xterm");
     shell
 }
 

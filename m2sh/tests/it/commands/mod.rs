@@ -30,3 +30,4 @@ mod system;
 mod terminal;
 mod together;
 mod typing;
+mod waiting;

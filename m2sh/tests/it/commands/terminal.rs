@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use rustix::fs::{Mode, OFlags, open};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -37,6 +37,7 @@ pub(super) struct Person {
     /// How much of that has been expected.
     read: usize,
     child: Child,
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Person {
@@ -48,7 +49,7 @@ impl Person {
     /// The same with another environment.
     pub(super) fn with(bench: &Bench, words: &str, change: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_m2sh"));
-        command.args(words.split_whitespace()).env("HOME", bench.path("home"));
+        command.args(words.split_whitespace()).env("HOME", bench.path("home")).env("TERM", "xterm");
         std::fs::create_dir_all(bench.path("home")).unwrap();
         for name in ["XDG_STATE_HOME", "NO_COLOR", "SUDO_USER"] {
             command.env_remove(name);
@@ -61,7 +62,7 @@ impl Person {
     pub(super) fn runs(program: &Command) -> Self {
         let mut command = Command::new("setsid");
         // Ctrl-C is for who has this terminal as the controlling one.
-        command.args(["--ctty", "--wait"]).arg(program.get_program()).args(program.get_args()).env("TERM", "xterm");
+        command.args(["--ctty", "--wait"]).arg(program.get_program()).args(program.get_args());
         program.get_current_dir().map(|folder| command.current_dir(folder));
         for (name, value) in program.get_envs() {
             match value {
@@ -73,7 +74,7 @@ impl Person {
         let end = || program.try_clone().unwrap();
         let child = command.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
         let seen = Arc::<Mutex<String>>::default();
-        thread::spawn({
+        let reader = thread::spawn({
             let (mut terminal, seen) = (terminal.try_clone().unwrap(), Arc::clone(&seen));
             move || {
                 let mut bytes = [0; 4096];
@@ -83,7 +84,7 @@ impl Person {
                 }
             }
         });
-        Self { terminal, seen, read: 0, child }
+        Self { terminal, seen, read: 0, child, reader: Some(reader) }
     }
 
     pub(super) fn types(&mut self, text: &str) {
@@ -100,10 +101,18 @@ impl Person {
     }
 
     /// Waits for the end, and gives the exit code.
-    pub(super) fn ends(mut self) -> Option<i32> {
+    pub(super) fn ends(self) -> Option<i32> {
+        self.ends_having_seen().0
+    }
+
+    /// The same, and everything that was shown.
+    pub(super) fn ends_having_seen(mut self) -> (Option<i32>, String) {
         let seen = Arc::clone(&self.seen);
         let _shown = Shown(&seen);
-        wait::until("the end", || self.child.try_wait().unwrap()).code()
+        let status = wait::until("the end", || self.child.try_wait().unwrap());
+        self.reader.take().unwrap().join().unwrap();
+        let seen = seen.lock().unwrap().clone();
+        (status.code(), seen)
     }
 }
 
