@@ -8,10 +8,10 @@ from exchange import Exchange
 
 
 class Change(Exchange):
-    def __init__(self, storage, message, name):
-        super().__init__(storage, message)
+    def __init__(self, storage, req, name):
+        super().__init__(storage, req)
         self.name = name
-        self.is_put = message.headers["METHOD"] == "PUT"
+        self.is_put = req.headers["METHOD"] == "PUT"
         self.draft = None  # the new share, while it is not yet the one that is kept
         self.is_open = False  # whether something may still be changed, so that others have to keep off this file
         self.has_left = False  # whether the connection is closed
@@ -25,7 +25,7 @@ class Change(Exchange):
 
     def prepare(self):
         if self.is_put:
-            self.draft = self.storage.shares.draft(self.name, self.message.body)
+            self.draft = self.storage.shares.draft(self.name, self.req.body)
         elif not self.storage.shares.has(self.name):
             return "nothing to delete"
         return "yes"
@@ -51,15 +51,15 @@ class Change(Exchange):
         if word == "ready" and "yes" in whats and whats <= {"yes", "nothing to delete"}:
             return self.say("done", self.attempt(self.perform))
         if "busy" in whats:
-            self.answer("409 Conflict", "somebody else is changing this file\n", "Retry-After: 1")
+            self.answer(409, "somebody else is changing this file\n", {"Retry-After": "1"})
         elif whats == {"nothing to delete"}:
-            self.answer("404 Not Found", "there is no such file\n")
+            self.answer(404, "there is no such file\n")
         elif whats != {"yes"}:
-            self.answer("507 Insufficient Storage", "not all of the storage can store this\n")
+            self.answer(507, "not all of the storage can store this\n")
         elif self.is_put:
-            self.answer("201 Created", "stored\n")
+            self.answer(201, "stored\n")
         else:
-            self.answer("200 OK", "deleted\n")
+            self.answer(200, "deleted\n")
         self.end()
         if self.has_left:
             self.storage.forget(self)

@@ -7,24 +7,25 @@ is, and number 1 sends it.  Nobody waits for ever: a handler that says nothing i
 import time
 
 CLIENT = 300  # seconds: a client that takes nothing for so long should have been dropped by the server
+FIELDS = {"Content-Type": "text/plain", "Connection": "close"}  # of each answer that is no file
 
 
 class Exchange:
     """What every request has in common; by itself one that is refused."""
 
-    def __init__(self, storage, message):
-        self.storage, self.message = storage, message
+    def __init__(self, storage, req):
+        self.storage, self.req = storage, req
         self.said = {}  # word: {number of the handler: what it said}
         self.written = 0  # how many bytes of the answer the server has written to the client
         self.begun = time.monotonic()
         self.deadline = self.begun + storage.wait
 
     def begin(self):
-        self.answer("405 Method Not Allowed", "there are GET, HEAD, PUT and DELETE\n", "Allow: GET, HEAD, PUT, DELETE")
+        self.answer(405, "there are GET, HEAD, PUT and DELETE\n", {"Allow": "GET, HEAD, PUT, DELETE"})
 
     def say(self, word, what):
         """Tells all handlers, this one too."""
-        self.storage.tell(self.message, word, what)
+        self.storage.tell(self.req, word, what)
         self.hear(self.storage.number, word, what)
 
     def hear(self, number, word, what):
@@ -55,18 +56,18 @@ class Exchange:
         elif now < turn:
             self.deadline = turn
         else:
-            self.send("503 Service Unavailable", "not all of the storage is there\n", "Retry-After: 5")
+            self.send(503, "not all of the storage is there\n", {"Retry-After": "5"})
 
     def end(self):
         """Lets go of what is open."""
 
-    def answer(self, status, text, *headers):
+    def answer(self, status, text, headers=None):
         if self.storage.number == 1:
-            self.send(status, text, *headers)
+            self.send(status, text, headers)
 
-    def send(self, status, text, *headers):
+    def send(self, status, text, headers=None):
         # One request for each connection: the id of the connection is the name of the exchange.
-        self.storage.server.answer(self.message, status, text, ["Connection: close", *headers])
+        self.storage.conn.reply_http(self.req, text, status, headers={**FIELDS, **(headers or {})})
         self.leave_to_client()
 
     def leave_to_client(self):

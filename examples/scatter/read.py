@@ -13,8 +13,8 @@ from shares import STRIPE
 
 
 class Read(Exchange):
-    def __init__(self, storage, message, name):
-        super().__init__(storage, message)
+    def __init__(self, storage, req, name):
+        super().__init__(storage, req)
         self.name = name
         self.share = None
         self.head = b""  # empty until it is agreed that the file is sent
@@ -30,10 +30,10 @@ class Read(Exchange):
 
     def agreed(self, word, whats):
         if whats == {None}:
-            self.answer("404 Not Found", "there is no such file\n")
+            self.answer(404, "there is no such file\n")
         elif len(whats) > 1 or "damaged" in whats:
-            self.answer("502 Bad Gateway", "parts of this file are missing or older than others\n")
-        elif self.message.headers["METHOD"] == "HEAD":
+            self.answer(502, "parts of this file are missing or older than others\n")
+        elif self.req.headers["METHOD"] == "HEAD":
             self.answer_head()
         else:
             self.head = self.render_head()
@@ -68,7 +68,7 @@ class Read(Exchange):
         except (OSError, ValueError) as error:
             self.storage.warn(f"cannot read the share of {self.name!r}: {error}")
             return self.cut()
-        self.storage.server.reply(self.message, data if stripe else self.head + data)
+        self.storage.conn.reply(self.req, data if stripe else self.head + data)
         self.say("sent", stripe)
 
     def expired(self):
@@ -81,7 +81,7 @@ class Read(Exchange):
 
     def cut(self):
         """Closes the connection: the client has been told a length, and knows that this is not all."""
-        self.storage.server.reply(self.message, b"")
+        self.storage.conn.reply(self.req, b"")
         self.storage.forget(self)
 
     def end(self):
@@ -90,7 +90,7 @@ class Read(Exchange):
 
     def answer_head(self):
         if self.storage.number == 1:
-            self.storage.server.reply(self.message, self.render_head())
+            self.storage.conn.reply(self.req, self.render_head())
             self.leave_to_client()
 
     def render_head(self):

@@ -18,7 +18,7 @@ from shares import Shares
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "python"))
 
-from mongrel2 import Server  # noqa: E402
+from mongrel2 import handler, request  # noqa: E402
 
 PREFIX = "/files/"
 KINDS = {"GET": Read, "HEAD": Read, "PUT": Change, "DELETE": Change}
@@ -32,7 +32,7 @@ class Storage:
         self.exchanges = {}
         self.early = collections.deque(maxlen=1000)  # what others have said of requests that are still to come
         self.connect_peers(options.peers)
-        self.server = Server(options.requests_from, options.replies_to, all_requests=True)
+        self.conn = handler.Connection("", options.requests_from, options.replies_to, all_requests=True)
         self.warn("takes requests")
 
     def connect_peers(self, peers):
@@ -54,13 +54,13 @@ class Storage:
     def run(self):
         poller = zmq.Poller()
         poller.register(self.hearing, zmq.POLLIN)
-        poller.register(self.server.requests, zmq.POLLIN)
+        poller.register(self.conn.requests, zmq.POLLIN)
         while True:
             events = dict(poller.poll(self.until_deadline()))
             if self.hearing in events:
                 self.hear(json.loads(self.hearing.recv()))
-            if self.server.requests in events and (message := self.server.receive()):
-                self.take(message)
+            if self.conn.requests in events and (req := self.conn.recv(timeout=0)):
+                self.take(req)
             if not events:  # whoever is busy may have been told in time and not have come to read it
                 self.expire()
 
@@ -74,29 +74,29 @@ class Storage:
             if exchange.deadline <= now:
                 exchange.expired()
 
-    def take(self, message):
-        about = (message.server, message.client)
-        if message.path == "@*":
+    def take(self, req):
+        about = (req.sender, req.conn_id)
+        if req.path == request.NOTICE:
             if exchange := self.exchanges.get(about):
-                self.take_notice(exchange, message)
+                self.take_notice(exchange, req)
             return
-        name = unquote(message.path.removeprefix(PREFIX), errors="surrogateescape")
-        kind = KINDS.get(message.headers["METHOD"])
-        exchange = kind(self, message, name) if kind else Exchange(self, message)
+        name = unquote(req.path.removeprefix(PREFIX), errors="surrogateescape")
+        kind = KINDS.get(req.headers["METHOD"])
+        exchange = kind(self, req, name) if kind else Exchange(self, req)
         self.exchanges[about] = exchange
         exchange.begin()
         for said in [said for said in self.early if tuple(said["about"]) == about]:
             self.early.remove(said)
             self.hear(said)
 
-    def take_notice(self, exchange, message):
-        if message.notice() == "credits":
-            exchange.credit(int(message.headers["DOWNLOAD_CREDITS"]))
-        elif message.notice() == "disconnect":
+    def take_notice(self, exchange, req):
+        if req.is_notice("credits"):
+            exchange.credit(int(req.headers["DOWNLOAD_CREDITS"]))
+        elif req.is_disconnect():
             exchange.gone()
 
-    def tell(self, message, word, what):
-        said = {"about": [message.server, message.client], "by": self.number, "word": word, "what": what}
+    def tell(self, req, word, what):
+        said = {"about": [req.sender, req.conn_id], "by": self.number, "word": word, "what": what}
         self.saying.send(json.dumps(said).encode())
 
     def hear(self, said):
@@ -108,7 +108,7 @@ class Storage:
 
     def forget(self, exchange):
         exchange.end()
-        self.exchanges.pop((exchange.message.server, exchange.message.client), None)
+        self.exchanges.pop((exchange.req.sender, exchange.req.conn_id), None)
 
     def warn(self, text):
         print(f"storage {self.number} of {self.count}: {text}", file=sys.stderr)

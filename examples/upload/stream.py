@@ -11,10 +11,11 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "python"))
 
-from mongrel2 import Server  # noqa: E402
+from mongrel2 import handler  # noqa: E402
 
 WINDOW = 256 * 1024  # how many bytes may be on their way
 TYPE = "application/octet-stream"  # what is taken, and what a file is whose type isn't told
+PLAIN = {"Content-Type": "text/plain"}  # of each answer
 
 
 class Upload:
@@ -24,51 +25,49 @@ class Upload:
 
 
 def main(requests_from="tcp://127.0.0.1:9993", replies_to="tcp://127.0.0.1:9992"):
-    server = Server(requests_from, replies_to)
+    conn = handler.Connection("", requests_from, replies_to)
     uploads = {}
     while True:
-        message = server.receive()
-        if not message:
-            continue
-        if message.path == "@*":
-            if upload := uploads.pop((message.server, message.client), None):
+        req = conn.recv()
+        if req.is_disconnect():
+            if upload := uploads.pop((req.sender, req.conn_id), None):
                 print(f"the client has left after {upload.length} bytes", file=sys.stderr)
-        elif "METHOD" in message.headers:
-            begin(server, message, uploads)
+        elif "METHOD" in req.headers:
+            begin(conn, req, uploads)
         else:
-            go_on(server, message, uploads)
+            go_on(conn, req, uploads)
 
 
-def begin(server, message, uploads):
+def begin(conn, req, uploads):
     """A request, with what has come of its body: all of it if it is short."""
-    if message.headers.get("content-type", TYPE) != TYPE:
-        server.answer(message, "403 Forbidden", f"only {TYPE} is taken here\n", ["Connection: close"])
-        return server.reply(message, b"")  # the end, whatever is still to come
-    uploads[message.server, message.client] = Upload()
-    add(server, message, uploads)
+    if req.headers.get("Content-Type", TYPE) != TYPE:
+        conn.reply_http(req, f"only {TYPE} is taken here\n", 403, headers={**PLAIN, "Connection": "close"})
+        return conn.close(req)  # the end, whatever is still to come
+    uploads[req.sender, req.conn_id] = Upload()
+    add(conn, req, uploads)
 
 
-def go_on(server, message, uploads):
+def go_on(conn, req, uploads):
     """A piece of a body, for which credits were given."""
-    upload = uploads.get((message.server, message.client))
-    if not upload or upload.length != int(message.headers["UPLOAD_STREAM"]):
-        print(f"a piece of {message.client} is missing", file=sys.stderr)
-        return server.reply(message, b"")
-    upload.credits -= len(message.body)
-    add(server, message, uploads)
+    upload = uploads.get((req.sender, req.conn_id))
+    if not upload or upload.length != int(req.headers["UPLOAD_STREAM"]):
+        print(f"a piece of {req.conn_id} is missing", file=sys.stderr)
+        return conn.close(req)
+    upload.credits -= len(req.body)
+    add(conn, req, uploads)
 
 
-def add(server, message, uploads):
-    upload = uploads[message.server, message.client]
-    upload.digest.update(message.body)
-    upload.length += len(message.body)
-    if "UPLOAD_STREAM" in message.headers and "UPLOAD_STREAM_DONE" not in message.headers:
+def add(conn, req, uploads):
+    upload = uploads[req.sender, req.conn_id]
+    upload.digest.update(req.body)
+    upload.length += len(req.body)
+    if "UPLOAD_STREAM" in req.headers and "UPLOAD_STREAM_DONE" not in req.headers:
         if upload.credits <= WINDOW // 2:
-            server.credits(message, WINDOW - upload.credits)
+            conn.credits(req, WINDOW - upload.credits)
             upload.credits = WINDOW
     else:
-        server.answer(message, "200 OK", f"{upload.length} {upload.digest.hexdigest()}\n")
-        del uploads[message.server, message.client]
+        conn.reply_http(req, f"{upload.length} {upload.digest.hexdigest()}\n", headers=PLAIN)
+        del uploads[req.sender, req.conn_id]
 
 
 if __name__ == "__main__":

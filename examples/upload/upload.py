@@ -11,31 +11,33 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "python"))
 
-from mongrel2 import Server  # noqa: E402
+from mongrel2 import handler  # noqa: E402
 
-START, DONE = "x-mongrel2-upload-start", "x-mongrel2-upload-done"
+START, DONE = "X-Mongrel2-Upload-Start", "X-Mongrel2-Upload-Done"
+
+PLAIN = {"Content-Type": "text/plain"}  # of each answer
 
 
 def main(folder=".", requests_from="tcp://127.0.0.1:9995", replies_to="tcp://127.0.0.1:9994"):
-    server = Server(requests_from, replies_to)
+    conn = handler.Connection("", requests_from, replies_to)
     while True:
-        message = server.receive()
-        if message and message.path != "@*":  # a notice: the client has gone, and the server has removed the file
-            take(server, message, folder)
+        req = conn.recv()
+        if not req.is_disconnect():  # then the client has gone, and the server has removed the file
+            take(conn, req, folder)
 
 
-def take(server, message, folder):
-    start, done = message.headers.get(START), message.headers.get(DONE)
+def take(conn, req, folder):
+    start, done = req.headers.get(START), req.headers.get(DONE)
     if start and not done:
-        return print(f"upload of {message.client} has begun in {start}", file=sys.stderr)
+        return print(f"upload of {req.conn_id} has begun in {start}", file=sys.stderr)
     if start != done:  # the server always sends both, and no client can send either
-        return server.answer(message, "400 Bad Request", "this is not the upload that has begun\n")
+        return conn.reply_http(req, "this is not the upload that has begun\n", 400, headers=PLAIN)
     try:
-        digest = digest_of_file(folder, done) if done else hashlib.sha256(message.body).hexdigest()
+        digest = digest_of_file(folder, done) if done else hashlib.sha256(req.body).hexdigest()
     except OSError as error:
         print(f"cannot read the upload {done}: {error}", file=sys.stderr)
-        return server.answer(message, "500 Internal Server Error", "the upload is lost\n")
-    server.answer(message, "200 OK", f"{digest}\n")
+        return conn.reply_http(req, "the upload is lost\n", 500, headers=PLAIN)
+    conn.reply_http(req, f"{digest}\n", headers=PLAIN)
 
 
 def digest_of_file(folder, path):

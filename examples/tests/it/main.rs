@@ -2,7 +2,9 @@
 
 #![cfg(test)]
 
+mod handlertest;
 mod pinned;
+mod python;
 mod scatter;
 mod upload;
 mod websocket;
