@@ -109,7 +109,7 @@ impl Live<'_> {
     }
 
     fn ask(&self, command: &Command, column: &str) -> Vec<String> {
-        let found = self.talk.found().unwrap_or_default();
+        let found = self.talk.found();
         let tables = found.iter().filter_map(|found| {
             let port = Port::open(&found.server, &self.talk.setting, found.process()?).ok()?;
             port.ask_within(command, PATIENCE).ok()

@@ -17,7 +17,7 @@ use mongrel2::wire::control::{Command, Table};
 use crate::args::Control;
 use crate::error::{Error, say};
 use crate::exit::Exit;
-use crate::found::Found;
+use crate::found::{Found, each};
 use crate::port::{Port, PortError};
 use crate::progress::during;
 use crate::prompt;
@@ -57,40 +57,32 @@ impl<'a> Talk<'a> {
     }
 
     /// What the PID files say now: servers may be stopped, and started again.
-    fn found(&self) -> Result<Vec<Found>, Error> {
-        Found::all(self.servers.clone())
+    fn found(&self) -> Vec<Found> {
+        self.servers.iter().cloned().map(Found::look).collect()
     }
 
     /// Does what is typed, if any of the servers runs.
     fn listen(&self, args: &Control, session: &mut Session) -> Result<Exit, Error> {
-        match self.any_runs()? {
-            false => Ok(Exit::NotRunning),
-            true if prompt::is_possible() => live::run(self, args, session),
-            true => self.lines(session),
+        let (running, absent) = self.found().into_iter().partition::<Vec<_>, _>(|found| found.process().is_some());
+        match (missed(&absent), running.is_empty()) {
+            (exit, true) => Ok(exit),
+            _ if prompt::is_possible() => live::run(self, args, session),
+            _ => self.lines(session),
         }
-    }
-
-    /// Whether any server runs; those that don't are told.
-    fn any_runs(&self) -> Result<bool, Error> {
-        let found = self.found()?;
-        let absent = found.iter().filter(|found| found.process().is_none());
-        absent.for_each(|found| say(&found.absence()));
-        Ok(found.iter().any(|found| found.process().is_some()))
     }
 
     /// Says one thing to each server that runs.
     fn once(&self, command: &Command, session: &mut Session) -> Result<Exit, Error> {
-        let (running, absent): (Vec<_>, Vec<_>) =
-            self.found()?.into_iter().partition(|found| found.process().is_some());
-        absent.iter().for_each(|found| say(&found.absence()));
+        let (running, absent) = self.found().into_iter().partition::<Vec<_>, _>(|found| found.process().is_some());
+        let missed = missed(&absent);
         let how = session.operator.how.clone();
         let done = self.tell(command, &running, &how, session)?;
         if done == 0 && session.show.form() == Form::Json {
             show(Vec::new(), false, session)?;
         }
-        Ok(match (running.len(), done) {
-            (0, _) => Exit::NotRunning,
-            (running, done) if running == done => Exit::Success,
+        Ok(match missed {
+            Exit::NotRunning if done == running.len() && done > 0 => Exit::Success,
+            Exit::NotRunning if running.is_empty() => Exit::NotRunning,
             _ => Exit::Failure,
         })
     }
@@ -134,7 +126,7 @@ impl<'a> Talk<'a> {
                     .hint(format!("say it alone: `m2sh control {}`", escape(words))));
             }
         };
-        let found = self.found()?;
+        let found = self.found();
         let how = format!("{} {}", session.operator.how, escape(words));
         Ok(self.tell(&command, &found, &how, session)? == found.len())
     }
@@ -143,8 +135,9 @@ impl<'a> Talk<'a> {
     /// of one does not keep it from the others.
     fn tell(&self, command: &Command, servers: &[Found], how: &str, session: &mut Session) -> Result<usize, Error> {
         let mut told: Vec<(&Found, Table)> = Vec::new();
-        for found in servers {
-            match self.ask(command, found) {
+        let answers = during(&format!("do `{command}`"), || each(servers, |found| self.ask(command, found)));
+        for (found, answer) in servers.iter().zip(answers) {
+            match answer {
                 Ok(table) => told.push((found, table)),
                 Err(error) => drop(error.tell()),
             }
@@ -165,10 +158,10 @@ impl<'a> Talk<'a> {
     fn ask(&self, command: &Command, found: &Found) -> Result<Table, Error> {
         let doing = || format!("do `{}` at server {}", escape(&command.to_string()), found.title());
         let Some(process) = found.process() else {
-            return Err(Error::cannot(doing(), found.absence()));
+            return Err(found.trouble().unwrap_or_else(|| Error::cannot(doing(), found.absence())));
         };
         let port = Port::open(&found.server, &self.setting, process).map_err(|error| closed(&doing(), &error))?;
-        during(&doing(), || port.ask(command)).map_err(|error| match error {
+        port.ask(command).map_err(|error| match error {
             PortError::Refused(failure) => Error::cannot(doing(), reason(command, &failure)),
             error => Error::cannot(doing(), error),
         })
@@ -184,6 +177,15 @@ impl<'a> Talk<'a> {
             servers => format!("m2 [{} servers]> ", servers.len()),
         }
     }
+}
+
+/// Tells of servers that don't run.  One of which that can't be known is a failure.
+fn missed(absent: &[Found]) -> Exit {
+    let troubles: Vec<Error> = absent.iter().filter_map(Found::trouble).collect();
+    troubles.iter().for_each(|error| _ = error.tell());
+    let known = absent.iter().filter(|found| found.trouble().is_none());
+    known.for_each(|found| say(&found.absence()));
+    if troubles.is_empty() { Exit::NotRunning } else { Exit::Failure }
 }
 
 fn ask_for_more(prompt: Option<&str>) {
