@@ -48,7 +48,11 @@ pub(super) fn start(servers: &[Server], launch: &Launch, control_port: &str, rep
     // A password is asked for once, and not by several at the same time.
     let (first, others) = servers.split_at(usize::from(launch.elevation.is_some()).min(servers.len()));
     let mut outcomes = each(first, start);
-    outcomes.extend(during("start", || each(others, start)));
+    outcomes.extend(match launch.elevation {
+        None => during("start", || each(others, start)),
+        // It may ask for a password all the same.
+        Some(_) => each(others, start),
+    });
     for outcome in outcomes {
         match outcome {
             Ok(serving) => {
