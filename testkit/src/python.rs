@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::setup;
 
-const PACKAGES: [&str; 2] = ["pyzmq>=25", "websockets>=15"];
+const PACKAGES: [&str; 3] = ["pyzmq>=25", "websockets>=15", "flask>=3"];
 
 /// The interpreter of the virtual environment, which is made by the first call; `None` where there is no
 /// `python3` with `venv`, or its packages can't be installed.

@@ -8,6 +8,7 @@
         if not req.is_disconnect():
             conn.reply_http(req, f"You asked for {req.path}\n")
 
-`handler` has the two sockets, `request` what comes in, `response` what goes out, `tnetstring` the encoding that both may
-have, and `wsgi` runs a WSGI application: python3 -m mongrel2.wsgi.  All they need is pyzmq.
+`handler` has the two sockets, `request` what comes in, `response` what goes out, `tnetstring` the encoding that both
+may have.  `wsgi` runs a WSGI application: python3 -m mongrel2.wsgi; `environ`, `answer` and `flow` are parts of it.  All
+they need is pyzmq.
 """

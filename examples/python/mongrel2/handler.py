@@ -29,8 +29,8 @@ IDENTS = re.compile(r"[0-9]+( [0-9]+)*\Z")
 class Connection:
     """A connection with a server, or with all servers that bind these addresses over time.
 
-    `sender_id` names the handler, by custom with a UUID.  `sub_addr` is the server's send_spec, where requests come from,
-    `pub_addr` its recv_spec.  With `all_requests` the handler gets every request of a send_type "pub".
+    `sender_id` names the handler, by custom with a UUID.  `sub_addr` is the server's send_spec, where requests come
+    from, `pub_addr` its recv_spec.  With `all_requests` the handler gets every request of a send_type "pub".
 
     One thread may receive while others send.
     """
@@ -103,7 +103,8 @@ class Connection:
 
     def accept_websocket(self, req: Request, protocol: Optional[str] = None) -> None:
         """Answers a WEBSOCKET_HANDSHAKE: from here on the client sends messages, and takes frames."""
-        fields = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", req.body.decode("latin-1"))]
+        fields = [("Upgrade", "websocket"), ("Connection", "Upgrade")]
+        fields.append(("Sec-WebSocket-Accept", req.body.decode("latin-1")))
         if protocol:
             fields.append(("Sec-WebSocket-Protocol", protocol))
         self.reply(req, response.head(101, None, fields))

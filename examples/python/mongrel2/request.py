@@ -15,9 +15,9 @@ NOTICE = "@*"  # the path of what the server itself has to say; no client can se
 class Headers(Dict[str, str]):
     """Headers by their names: the client's in lower case, the server's in upper case.
 
-    A name with capitals and small letters finds the client's header: `headers["Content-Length"]`.  One in capitals finds
-    only what the server has said, whatever clients send.  Of a header that came several times the values are joined, as
-    RFC 9110, section 5.3, has it; `all` tells them apart.
+    A name with capitals and small letters finds the client's header: `headers["Content-Length"]`.  One in capitals
+    finds only what the server has said, whatever clients send.  Of a header that came several times the values are
+    joined, as RFC 9110, section 5.3, has it; `all` tells them apart.
     """
 
     def __init__(self, values: Dict[str, Union[str, List[str]]]) -> None:
@@ -50,7 +50,7 @@ def _spelling(name: str) -> str:
 
 @dataclass
 class Request:
-    """A message of the server's; `data` is the JSON of a JSON socket's message or a notice, else an empty dictionary."""
+    """A message of the server's; `data` is the JSON of a JSON socket's message or a notice, else empty."""
 
     sender: str  # the UUID that replies begin with
     conn_id: str

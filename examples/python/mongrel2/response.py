@@ -18,7 +18,9 @@ def as_bytes(body: Body) -> bytes:
     return body.encode(errors="replace") if isinstance(body, str) else bytes(body)
 
 
-def http(body: Body, code: int = 200, status: Optional[str] = None, headers: Fields = (), is_head: bool = False) -> bytes:
+def http(
+    body: Body, code: int = 200, status: Optional[str] = None, headers: Fields = (), is_head: bool = False
+) -> bytes:
     """A whole answer.  Its Content-Length is added; one to HEAD, and one that can't have a body, gets none.
 
     Raises ValueError where a header would become something else on its way.

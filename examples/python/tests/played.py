@@ -1,7 +1,7 @@
 """A played server: it binds both addresses, sends what it is told to, and gives what handlers reply.
 
-Replies are received on a thread: a SUB socket tells a new handler what it subscribes to only while somebody is receiving
-from it, as a real server always is.
+Replies are received on a thread: a SUB socket tells a new handler what it subscribes to only while somebody is
+receiving from it, as a real server always is.
 """
 
 import json

@@ -152,7 +152,8 @@ class Responses(unittest.TestCase):
             response.http("", 20)
 
     def test_frames_have_the_shortest_length(self) -> None:
-        for size, head in [(0, b"\0"), (125, b"\x7d"), (126, b"\x7e\0\x7e"), (65536, b"\x7f\0\0\0\0\0\1\0\0")]:
+        lengths = [(0, b"\0"), (125, b"\x7d"), (126, b"\x7e\0\x7e"), (65536, b"\x7f\0\0\0\0\0\1\0\0")]
+        for size, head in lengths:
             self.assertEqual(response.frame(b"x" * size), b"\x82" + head + b"x" * size)
         self.assertEqual(response.frame("é"), b"\x81\x02\xc3\xa9")
         self.assertEqual(response.frame("\ud800"), b"\x81\x01?", "what has no UTF-8 would end the client's connection")

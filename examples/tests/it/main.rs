@@ -8,6 +8,7 @@ mod python;
 mod scatter;
 mod upload;
 mod websocket;
+mod wsgi;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -23,3 +23,8 @@ fn messages_are_read_as_they_were_sent_or_refused() {
 fn a_connection_loses_nothing_and_skips_what_is_no_message() {
     passes("test_handler.py");
 }
+
+#[test]
+fn applications_run_as_wsgi_has_it_and_broken_ones_hurt_nobody() {
+    passes("test_wsgi.py");
+}
