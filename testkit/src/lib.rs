@@ -1,7 +1,7 @@
 //! What the tests of several crates need.
 //!
 //! * [`python()`] and [`node()`]: interpreters with the packages that the examples use, set up once under
-//!   `target/`; [`curl()`], [`openssl()`], [`nginx()`], [`strace()`] and [`chromium()`].  `None`, and a word on stderr, where they
+//!   `target/`; [`curl()`], [`openssl()`], [`nginx()`], [`php()`], [`strace()`] and [`chromium()`].  `None`, and a word on stderr, where they
 //!   can't be had; [`installed`]: any other program.
 //! * [`Process`]: a child that ends with its test.  [`FakeServer`]: the server's side of the handler protocol.
 //! * [`free_address`]: where a server may listen.  [`http`]: a client that says no more than it is told to.
@@ -20,6 +20,7 @@ mod installed;
 mod nginx;
 mod node;
 mod openssl;
+mod php;
 mod port;
 mod process;
 mod program;
@@ -37,6 +38,7 @@ pub use installed::installed;
 pub use nginx::nginx;
 pub use node::{Node, node};
 pub use openssl::{Openssl, openssl};
+pub use php::php;
 pub use port::free_address;
 pub use process::Process;
 pub use program::program;

@@ -31,15 +31,38 @@ impl Node {
     /// # Panics
     /// If it can't be copied.
     pub fn script(&self, script: &Path) -> Command {
-        let name = script.file_name().expect("a script has a name");
-        let copy = self.folder.join(name);
-        // Renamed into place, so that another test never runs half a script.
-        let draft = self.folder.join(format!("draft-{}-{}", std::process::id(), unique()));
-        fs::copy(script, &draft).and_then(|_| fs::rename(&draft, &copy)).expect("scripts can be copied to target/");
+        self.run(&copy(script, &self.folder))
+    }
+
+    /// The same for one of several modules of a folder, which import each other.
+    ///
+    /// # Panics
+    /// If they can't be copied.
+    pub fn module(&self, script: &Path) -> Command {
+        let folder = script.parent().expect("a module lies in a folder");
+        let name = folder.file_name().expect("the folder has a name");
+        let copies = self.folder.join(name);
+        fs::create_dir_all(&copies).expect("scripts can be copied to target/");
+        let entries =
+            fs::read_dir(folder).expect("the folder can be read").map(|entry| entry.expect("so can its entries"));
+        let modules = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|is| is == "js"));
+        modules.for_each(|module| drop(copy(&module, &copies)));
+        self.run(&copies.join(script.file_name().expect("a module has a name")))
+    }
+
+    fn run(&self, script: &Path) -> Command {
         let mut command = Command::new("node");
-        command.arg(copy);
+        command.arg(script);
         command
     }
+}
+
+fn copy(script: &Path, folder: &Path) -> PathBuf {
+    let copy = folder.join(script.file_name().expect("a script has a name"));
+    // Renamed into place, so that another test never runs half a script.
+    let draft = folder.join(format!("draft-{}-{}", std::process::id(), unique()));
+    fs::copy(script, &draft).and_then(|_| fs::rename(&draft, &copy)).expect("scripts can be copied to target/");
+    copy
 }
 
 fn unique() -> usize {

@@ -1,9 +1,11 @@
-//! The examples in Python and JavaScript as their READMEs tell them: servers by m2sh, handlers as real processes.
+//! The examples in Python, JavaScript and PHP as their READMEs tell them: servers by m2sh, handlers as real processes.
 
 #![cfg(test)]
 
 mod handlertest;
+mod libraries;
 mod pinned;
+mod poll;
 mod python;
 mod scatter;
 mod upload;
