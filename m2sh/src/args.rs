@@ -105,6 +105,10 @@ pub enum Command {
     Rollback(Rollback),
     /// Write a line to the log
     Commit(Commit),
+    /// Make a deployment folder with everything in it
+    New(New),
+    /// Make the profile of one more service for procer
+    Profile(NewProfile),
     /// Make a folder with everything in it, run it, and tell what to try
     Demo(Demo),
     /// Explain m2sh or one of its commands
@@ -481,6 +485,57 @@ pub struct Commit {
     /// What there is to say
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub why: String,
+}
+
+/// Arguments of `new`.
+#[derive(Debug, clap::Args)]
+pub struct New {
+    /// The folder, a new one or an empty one
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
+    /// The port to listen on
+    #[arg(long, value_name = "NUMBER", default_value_t = 6767, value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: u16,
+    /// Why
+    #[command(flatten)]
+    pub because: Because,
+}
+
+/// Arguments of `profile`.
+#[derive(Debug, clap::Args)]
+pub struct NewProfile {
+    /// What to do
+    #[arg(value_name = "new", value_parser = ["new"])]
+    pub action: String,
+    /// The name of the profile, which is that of its folder
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// The command that it runs, from this folder; it is put in the background
+    #[arg(long, value_name = "COMMAND", allow_hyphen_values = true)]
+    pub run: String,
+    /// The profiles that have to run before
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    pub depends: Vec<String>,
+    /// The file in which the command writes its PID; it goes into the background by itself
+    #[arg(long, value_name = "FILE")]
+    pub pid_file: Option<PathBuf>,
+    /// Start it again when it has ended
+    #[arg(long)]
+    pub restart: bool,
+    /// The folder of profiles
+    #[arg(long, value_name = "FOLDER", default_value = "profiles")]
+    pub dir: PathBuf,
+    /// Why
+    #[command(flatten)]
+    pub because: Because,
+}
+
+impl NewProfile {
+    /// What it depends on: names are separated by blanks or commas, in one word or in several.
+    pub fn depends(&self) -> Vec<String> {
+        let names = self.depends.iter().flat_map(|names| names.split([' ', ',', '\n', '\t']));
+        names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    }
 }
 
 /// Arguments of `demo`.

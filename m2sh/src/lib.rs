@@ -9,6 +9,7 @@
 //! * [`show`]: tables, tab-separated lines, JSON.  [`target`]: what a route leads to, in words.
 //! * [`changes`]: a difference in words.  [`plan`]: one that is kept in a file.  [`question`]: to who is at the terminal.
 //! * [`accesslog`]: the access logs of servers, in any form.
+//! * [`profile`]: the folder of a service, for procer.
 //! * [`asked`]: what `m2sh route` is asked about.  [`certdir`]: certificates and keys, and new ones.
 //! * [`deployments`]: what servers have counted under each generation.  [`plot`]: numbers as blocks.
 //! * [`operator`]: who is at work here, for the audit log.  [`facts`]: what scripts may know of where they run.
@@ -38,6 +39,7 @@ pub mod plot;
 pub mod port;
 pub mod process;
 pub mod procfs;
+pub mod profile;
 pub mod progress;
 pub mod prompt;
 pub mod question;

@@ -24,7 +24,9 @@ mod init;
 mod load;
 mod log;
 mod man;
+mod new;
 mod plan;
+mod profile;
 mod reload;
 mod rollback;
 mod route;
@@ -84,6 +86,8 @@ pub fn run(command: Command, session: &mut Session) -> Result<Exit, Error> {
         Command::Drift(args) => drift::run(&args, session),
         Command::Rollback(args) => rollback::run(&args, session),
         Command::Commit(args) => commit::run(args, session),
+        Command::New(args) => new::run(&args, session),
+        Command::Profile(args) => profile::run(&args, session),
         Command::Demo(args) => demo::run(&args, session),
         Command::Shell => shell::run(session),
         Command::Completions(args) => completions::run(&args, session),

@@ -12,6 +12,7 @@ mod controlling;
 mod counted;
 mod exporting;
 mod faults;
+mod founding;
 mod killed;
 mod listing;
 mod loading;

@@ -1,0 +1,96 @@
+//! `m2sh profile new`: the folder of one more service for procer.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use mongrel2::config::closest;
+use serde_json::json;
+
+use crate::args::NewProfile;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::profile::{Profile, all, as_it_is, circle, fault, in_background};
+use crate::session::Session;
+use crate::show::escape;
+
+pub(super) fn run(args: &NewProfile, session: &mut Session) -> Result<Exit, Error> {
+    let doing = format!("make the profile `{}`", args.name);
+    let profile = planned(args).map_err(|cause| Error::usage(&doing, cause))?;
+    let there = all(&args.dir).map_err(|error| no_folder(&doing, &args.dir, &error))?;
+    known(&profile, &there).map_err(|(cause, hint)| {
+        let error = Error::cannot(&doing, cause);
+        hint.into_iter().fold(error, Error::hint)
+    })?;
+    profile.write(&args.dir).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            let folder = args.dir.join(&profile.name);
+            Error::cannot(&doing, format!("there is `{}` already", folder.display()))
+                .hint("name another, or change its files: procer looks at them when it starts the service again")
+        }
+        _ => Error::cannot(&doing, error),
+    })?;
+    session.record(&session.operator.entry("profile", args.because.why.as_deref()));
+    let folder = args.dir.join(&profile.name).display().to_string();
+    let json = json!({
+        "name": profile.name, "folder": folder, "pid_file": profile.pid_file, "depends": profile.depends, "restart": profile.restart,
+    });
+    session.show.either(&escape(&format!("Made {folder}")), &json)?;
+    Ok(Exit::Success)
+}
+
+/// The profile that was asked for.
+fn planned(args: &NewProfile) -> Result<Profile, String> {
+    for name in std::iter::once(&args.name).chain(&args.depends()) {
+        if let Some(fault) = fault(name) {
+            return Err(format!("`{name}` is no name of a profile: {fault}"));
+        }
+    }
+    if args.run.trim().is_empty() || args.run.contains(['\n', '\0']) {
+        return Err("what it runs is one line".into());
+    }
+    let here = PathBuf::from(plain(std::env::current_dir().map_err(|error| error.to_string())?)?);
+    let absolute = |path: &Path| std::path::absolute(path).map_err(|error| error.to_string());
+    let (run, pid_file) = match &args.pid_file {
+        Some(pid_file) => (as_it_is(&here, &args.run), absolute(pid_file)?),
+        None => {
+            (in_background(&here, &args.run), absolute(&args.dir.join(&args.name).join(format!("{}.pid", args.name)))?)
+        }
+    };
+    let pid_file = plain(pid_file)?;
+    Ok(Profile { name: args.name.clone(), run, pid_file, restart: args.restart, depends: args.depends() })
+}
+
+/// A path as a line of a file can have it.
+fn plain(path: PathBuf) -> Result<String, String> {
+    let text = path.into_os_string().into_string().map_err(|path| format!("`{}` is not UTF-8", path.display()))?;
+    if text.contains(char::is_control) {
+        Err(format!("there is a control character in `{}`", escape(&text)))
+    } else {
+        Ok(text)
+    }
+}
+
+/// That everything it depends on is there, and does not depend on it; else why not, and what may be meant.
+fn known(
+    profile: &Profile,
+    there: &std::collections::BTreeMap<String, Vec<String>>,
+) -> Result<(), (String, Option<String>)> {
+    if let Some(way) = circle(&profile.name, &profile.depends, there) {
+        return Err((format!("it would depend on itself: {}", way.join(" -> ")), None));
+    }
+    let Some(missing) = profile.depends.iter().find(|name| !there.contains_key(*name)) else { return Ok(()) };
+    let meant = closest(missing, there.keys().map(String::as_str)).map(|meant| format!("did you mean `{meant}`?"));
+    let names = there.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let every = (!names.is_empty()).then(|| format!("every profile that there is: {names}"));
+    Err((format!("there is no profile `{missing}`"), meant.or(every)))
+}
+
+fn no_folder(doing: &str, folder: &Path, error: &io::Error) -> Error {
+    let refusal = Error::cannot(doing, format!("the folder of profiles `{}`: {error}", folder.display()));
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            refusal.hint("name it with `-dir`, or be in the deployment's folder: `m2sh new` makes one")
+        }
+        _ => refusal,
+    }
+}
