@@ -136,7 +136,8 @@ impl Session {
     /// What is unclear about the selection.
     pub fn choose(&self, servers: Vec<Server>, which: &Which, verb: &str) -> Result<Vec<Server>, Error> {
         let chosen = select::select(&servers, which).map_err(|unclear| unclear.into_error(verb, &self.db))?;
-        Ok(chosen.into_iter().map(|index| servers[index].clone()).collect())
+        let all = servers.into_iter().enumerate();
+        Ok(all.filter(|(index, _)| chosen.contains(index)).map(|(_, server)| server).collect())
     }
 
     /// Changes the database, together with its entry in the log.

@@ -52,43 +52,70 @@ pub enum Colour {
 
 /// A value in a table, for people and for programs.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Cell {
-    text: Vec<String>,
-    json: Value,
+pub struct Cell(Content);
+
+/// What is made of it is made when it is shown, and for who reads it: tables may be long.
+#[derive(Debug, Clone, PartialEq)]
+enum Content {
+    /// The same for all.
+    Text(String),
+    List(Vec<String>),
+    /// Something else for programs.
+    Both(Vec<String>, Value),
 }
 
 impl Cell {
     /// Several texts: a line each on a terminal, blanks between them in a pipe, an array in JSON.
     pub fn list(items: impl IntoIterator<Item = String>) -> Self {
-        let items: Vec<String> = items.into_iter().collect();
-        Self { text: items.iter().map(|item| escape(item)).collect(), json: items.into() }
+        Self(Content::List(items.into_iter().collect()))
     }
 
     /// Several values with keys: like a list of `key=value`, an object in JSON.
     pub fn map<K: Display + Serialize, V: Display + Serialize>(entries: &BTreeMap<K, V>) -> Self {
-        let list = Self::list(entries.iter().map(|(key, value)| format!("{key}={value}")));
-        Self { json: serde_json::to_value(entries).expect("keys and values are texts and numbers"), ..list }
+        let texts = entries.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        Self(Content::Both(texts, serde_json::to_value(entries).expect("keys and values are texts and numbers")))
     }
 
     /// A text for people that is something else in JSON.
     pub fn both(text: &str, json: Value) -> Self {
-        Self { text: vec![escape(text)], json }
+        Self(Content::Both(vec![text.to_owned()], json))
     }
 
     /// A value as a database has it.
     pub fn value(json: Value) -> Self {
-        let text = match &json {
-            Value::Null => "NULL".into(),
-            Value::String(text) => escape(text),
-            other => other.to_string(),
+        match json {
+            Value::Null => Self::both("NULL", json),
+            Value::String(text) => Self(Content::Text(text)),
+            other => Self::both(&other.to_string(), other),
+        }
+    }
+
+    /// Appends it for people; several texts with `between` them.
+    fn append(&self, out: &mut String, between: char) {
+        let texts = match &self.0 {
+            Content::Text(text) => std::slice::from_ref(text),
+            Content::List(texts) | Content::Both(texts, _) => texts,
         };
-        Self { text: vec![text], json }
+        for (index, text) in texts.iter().enumerate() {
+            if index > 0 {
+                out.push(between);
+            }
+            escape_to(out, text);
+        }
+    }
+
+    fn into_json(self) -> Value {
+        match self.0 {
+            Content::Text(text) => text.into(),
+            Content::List(texts) => texts.into(),
+            Content::Both(_, json) => json,
+        }
     }
 }
 
 impl From<&str> for Cell {
     fn from(text: &str) -> Self {
-        Self::both(text, text.into())
+        Self(Content::Text(text.to_owned()))
     }
 }
 
@@ -182,41 +209,61 @@ impl Show {
 /// Rows as JSON objects.
 pub fn objects(columns: &[&str], rows: Vec<Vec<Cell>>) -> Vec<Value> {
     let object = |row: Vec<Cell>| {
-        columns.iter().map(|name| (*name).to_owned()).zip(row.into_iter().map(|cell| cell.json)).collect()
+        columns.iter().map(|name| (*name).to_owned()).zip(row.into_iter().map(Cell::into_json)).collect()
     };
     rows.into_iter().map(object).collect()
 }
 
 /// A row for `cut` and `awk`.
 pub fn tabbed(row: &[Cell]) -> String {
-    row.iter().map(|cell| cell.text.join(" ")).collect::<Vec<_>>().join("\t")
+    let mut line = String::new();
+    for (index, cell) in row.iter().enumerate() {
+        if index > 0 {
+            line.push('\t');
+        }
+        cell.append(&mut line, ' ');
+    }
+    line
 }
 
 fn drawn(columns: &[&str], rows: &[Vec<Cell>]) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(columns.to_vec());
-    table.add_rows(rows.iter().map(|row| row.iter().map(|cell| cell.text.join("\n")).collect::<Vec<_>>()));
-    let unbroken = |column| ColumnConstraint::LowerBoundary(Width::Fixed(longest_word(columns[column], rows, column)));
-    table.set_constraints((0..columns.len()).map(unbroken));
+    let text = |cell: &Cell| {
+        let mut text = String::new();
+        cell.append(&mut text, '\n');
+        text
+    };
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(text).collect()).collect();
+    let unbroken = |column| ColumnConstraint::LowerBoundary(Width::Fixed(longest_word(columns[column], &rows, column)));
+    let constraints: Vec<ColumnConstraint> = (0..columns.len()).map(unbroken).collect();
+    table.add_rows(rows);
+    table.set_constraints(constraints);
     table.to_string()
 }
 
 /// The width of a column's longest word and its padding: a UUID that is broken in two can't be copied.
-fn longest_word(heading: &str, rows: &[Vec<Cell>], column: usize) -> u16 {
-    let words =
-        rows.iter().filter_map(|row| row.get(column)).flat_map(|cell| &cell.text).flat_map(|text| text.split(' '));
+fn longest_word(heading: &str, rows: &[Vec<String>], column: usize) -> u16 {
+    let words = rows.iter().filter_map(|row| row.get(column)).flat_map(|text| text.split([' ', '\n']));
     let longest = words.chain([heading]).map(|word| word.chars().count()).max().unwrap_or_default();
     u16::try_from(longest.min(MAX_WORD) + 2).expect("MAX_WORD is small")
 }
 
 /// A text without anything that moves a terminal's cursor or ends a line.
 pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    escape_to(&mut escaped, text);
+    escaped
+}
+
+fn escape_to(out: &mut String, text: &str) {
     if !text.contains(char::is_control) {
-        return text.to_owned();
+        return out.push_str(text);
     }
-    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    text.chars().map(escaped).collect()
+    for c in text.chars() {
+        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use mongrel2::config::{Dir, Handler, Proxy, Redirect, Target};
 use serde_json::Value;
 
-use crate::show::Cell;
+use crate::show::{Cell, Form};
 
 /// The essentials of a target: a folder, upstreams, a handler's two addresses, a redirect's.
 pub fn essentials(target: &Target) -> String {
@@ -35,9 +35,12 @@ fn address(addr: &str, port: i64) -> String {
     if addr.contains(':') { format!("[{addr}]:{port}") } else { format!("{addr}:{port}") }
 }
 
-/// Its fields for programs, its essentials for people.
-pub fn cell(target: &Target) -> Cell {
-    Cell::both(&essentials(target), fields(target))
+/// Its fields for programs that read JSON, its essentials for others.
+pub fn cell(target: &Target, form: Form) -> Cell {
+    match form {
+        Form::Json => Cell::value(fields(target)),
+        Form::Lines | Form::Terminal => Cell::from(essentials(target).as_str()),
+    }
 }
 
 /// The fields of a target's row.

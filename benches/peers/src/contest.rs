@@ -1,5 +1,7 @@
 //! All servers in turns: whatever else the machine does meanwhile disturbs each of them alike.
 
+use std::cell::OnceCell;
+
 use crate::args::Args;
 use crate::error::Error;
 use crate::measure::Stand;
@@ -54,7 +56,7 @@ fn lane<'a>(row: &Row, peer: &'a Peer, wrk: &'a Wrk, args: &Args) -> (Option<Sta
     let start = |setup| Running::start(peer, setup);
     let setups = if let Servers::Kept(setups) = row.work.servers() { setups } else { Vec::new() };
     match setups.into_iter().map(start).collect() {
-        Ok(running) => (Some(Stand { peer, running, wrk, turn: args.turn() }), entry),
+        Ok(running) => (Some(Stand { peer, running, wrk, turn: args.turn(), desk: OnceCell::new() }), entry),
         Err(error) => (None, Entry { trouble: Some(Error::to_string(&error)), ..entry }),
     }
 }

@@ -22,6 +22,8 @@ pub(crate) enum Error {
     System { what: String, error: io::Error },
     #[error("cannot write the configuration: {0}")]
     Store(#[from] StoreError),
+    #[error("m2sh fails: {0}")]
+    M2sh(String),
     #[error("wrk fails: {0}")]
     Wrk(String),
     #[error("the handler's sockets fail: {0}")]
@@ -41,7 +43,7 @@ impl Error {
         match self {
             Self::NoWrk => Some("apt-get install wrk"),
             Self::NoUpstream => Some("apt-get install nginx"),
-            Self::NoServer(_) => Some("cargo build --release -p mongrel2-server"),
+            Self::NoServer(_) => Some("cargo build --release -p mongrel2-server -p m2sh"),
             _ => None,
         }
     }

@@ -109,7 +109,9 @@ fn built() -> Result<PathBuf, Error> {
     let program = target.join("release/mongrel2");
     if let Some(cargo) = std::env::var_os("CARGO") {
         let mut build = Command::new(cargo);
-        build.args(["build", "--release", "-p", "mongrel2-server"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+        build
+            .args(["build", "--release", "-p", "mongrel2-server", "-p", "m2sh"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"));
         let built = build.stdout(Stdio::null()).status().map_err(Error::doing("build the server"))?;
         return if built.success() { Ok(program) } else { Err(Error::NoServer(program.display().to_string())) };
     }

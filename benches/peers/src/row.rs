@@ -46,6 +46,19 @@ pub(crate) enum Work {
     Start { times: u64 },
     /// The CPU time of a server that nobody asks.
     Rest { lasting: Duration },
+    /// How long m2sh takes.
+    Operate(Task),
+}
+
+/// What an operator does with m2sh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// Makes a database of a file with so many routes, which lead to so many folders.
+    Load { routes: usize, folders: usize },
+    /// A command that lists what is in a database with so many routes.
+    List { what: &'static str, routes: usize },
+    /// Commands with a database that has 1,000 generations and a log of 100,000 entries.
+    History,
 }
 
 /// What a server is configured with.
@@ -134,6 +147,14 @@ const fn routed(name: &'static str, title: &'static str, work: Work) -> Row {
     Row { name, title, baseline: Kind::Original, work }
 }
 
+const fn loaded(folders: usize) -> Task {
+    Task::Load { routes: 10_000, folders }
+}
+
+const fn listed(what: &'static str) -> Task {
+    Task::List { what, routes: 10_000 }
+}
+
 /// All rows.
 pub(crate) const ROWS: &[Row] = &[
     row("1k-1", "1 KiB file, 1 connection", Work::Load(get("1k.txt", 1))),
@@ -218,6 +239,18 @@ pub(crate) const ROWS: &[Row] = &[
         baseline: Kind::Ours,
         ..row("pinned", "memory per idle pinned session, 10,000 of them", Work::Pinned { sessions: 10_000 })
     },
+    routed("load", "m2sh load: 10,000 routes to as many folders", Work::Operate(loaded(10_000))),
+    routed("load-1", "m2sh load: 10,000 routes to one folder", Work::Operate(loaded(1))),
+    routed("m2sh-servers", "m2sh servers, of a database with 10,000 routes", Work::Operate(listed("servers"))),
+    routed("m2sh-hosts", "m2sh hosts, of a database with 10,000 routes", Work::Operate(listed("hosts"))),
+    routed("m2sh-routes", "m2sh routes, of a database with 10,000 routes", Work::Operate(listed("routes"))),
+    routed("m2sh-log", "m2sh log, of a database with 10,000 routes", Work::Operate(listed("log"))),
+    Row {
+        name: "m2sh-history",
+        title: "m2sh, of 1,000 generations of 1,000 routes and 100,000 entries of the log",
+        baseline: Kind::Ours,
+        work: Work::Operate(Task::History),
+    },
 ];
 
 impl Work {
@@ -276,6 +309,21 @@ impl Work {
                 }
             }
             Self::Rest { .. } => const { &[column("CPU", Unit::Seconds)] },
+            Self::Operate(Task::History) => {
+                const {
+                    &[
+                        column("rollback", Unit::Seconds),
+                        column("log -n 20", Unit::Seconds),
+                        column("blame", Unit::Seconds),
+                        column("generations", Unit::Seconds),
+                        column("log -stats", Unit::Seconds),
+                        column("database", Unit::Bytes),
+                    ]
+                }
+            }
+            Self::Operate(_) => {
+                const { &[column("time", Unit::Seconds), column("CPU", Unit::Seconds), column("database", Unit::Bytes)] }
+            }
         }
     }
 
@@ -288,6 +336,7 @@ impl Work {
             Self::Start { times } => *times,
             Self::Memory { .. } | Self::Parked { .. } | Self::Pinned { .. } => 1,
             Self::Reload { .. } | Self::Rest { .. } => 1,
+            Self::Operate(_) => 4 * asked,
         }
     }
 
@@ -299,6 +348,7 @@ impl Work {
             Self::WebSocket { .. } | Self::Upload { .. } => Servers::Kept(vec![HANDLER]),
             Self::Reload { .. } | Self::Rest { .. } => Servers::Kept(vec![FILES]),
             Self::Handshakes { .. } => Servers::Kept(vec![Setup::Tls]),
+            Self::Operate(_) => Servers::Kept(Vec::new()),
             // What memory has grown by once doesn't grow again.
             Self::Download { setup, .. } => Servers::Fresh(*setup),
             Self::Pinned { .. } => Servers::Fresh(Setup::Proxy { pinned: true }),
@@ -309,6 +359,9 @@ impl Work {
 
     /// Whether it can be measured with that kind of server.
     pub(crate) fn suits(&self, kind: Kind) -> bool {
+        if let Self::Operate(task) = self {
+            return if *task == Task::History { kind == Kind::Ours } else { kind.has_database() };
+        }
         match self.servers() {
             Servers::Kept(setups) => setups.iter().all(|setup| setup.suits(kind)),
             Servers::Fresh(setup) => setup.suits(kind),

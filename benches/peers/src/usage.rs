@@ -1,15 +1,31 @@
 //! What a server uses: CPU time and memory of its process and all its descendants, from `/proc`.
 
 use std::collections::HashMap;
-use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
+use std::{fs, io};
+
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike as _;
+
+use crate::error::Error;
 
 /// The CPU time that a process and its descendants have used, in user and system mode.
 pub(crate) fn cpu(process: u32) -> Duration {
     let ticks: u64 = family(process).iter().map(|stat| stat.ticks).sum();
     Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second()).unwrap_or(100)
+}
+
+/// The CPU time that all children have used that have ended.
+///
+/// # Errors
+/// The kernel doesn't tell.
+pub(crate) fn children() -> Result<Duration, Error> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).map_err(io::Error::from);
+    let usage = usage.map_err(Error::doing("ask for the CPU time of children"))?;
+    let total = usage.user_time() + usage.system_time();
+    Ok(Duration::from_micros(u64::try_from(total.num_microseconds()).unwrap_or_default()))
 }
 
 /// The resident memory of a process and its descendants, in bytes.

@@ -11,7 +11,9 @@ use crate::show::Cell;
 const COLUMNS: [&str; 7] = ["server", "name", "matching", "maintenance", "routes", "aliases", "error_pages"];
 
 pub(super) fn run(which: &Which, session: &mut Session) -> Result<Exit, Error> {
-    let servers = session.selected_whole(which, "show")?;
+    // Where routes lead is not shown, and not read: there may be many.
+    let servers = session.database()?.outline().map_err(|error| session.cannot("use the database", error))?;
+    let servers = session.choose(servers, which, "show")?;
     let rows = servers.iter().flat_map(|server| server.hosts.iter().map(|host| row(server, host)));
     session.show.table(&COLUMNS, rows.collect())?;
     Ok(Exit::Success)

@@ -6,7 +6,7 @@ use crate::args::Which;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::session::Session;
-use crate::show::Cell;
+use crate::show::{Cell, Form};
 use crate::target;
 
 const COLUMNS: [&str; 6] = ["server", "host", "path", "reversed", "target_type", "target"];
@@ -14,18 +14,19 @@ const COLUMNS: [&str; 6] = ["server", "host", "path", "reversed", "target_type",
 pub(super) fn run(which: &Which, session: &mut Session) -> Result<Exit, Error> {
     let servers = session.selected_whole(which, "show")?;
     let hosts = servers.iter().flat_map(|server| server.hosts.iter().map(move |host| (server, host)));
-    let rows = hosts.flat_map(|(server, host)| host.routes.iter().map(move |route| row(server, host, route)));
+    let form = session.show.form();
+    let rows = hosts.flat_map(|(server, host)| host.routes.iter().map(move |route| row(server, host, route, form)));
     session.show.table(&COLUMNS, rows.collect())?;
     Ok(Exit::Success)
 }
 
-fn row(server: &Server, host: &Host, route: &Route) -> Vec<Cell> {
+fn row(server: &Server, host: &Host, route: &Route, form: Form) -> Vec<Cell> {
     vec![
         server.label().into(),
         host.name.as_str().into(),
         route.path.as_str().into(),
         route.reversed.into(),
         route.target.target_type().into(),
-        target::cell(&route.target),
+        target::cell(&route.target, form),
     ]
 }

@@ -64,8 +64,12 @@ impl<'a> Builder<'a> {
         let options = Options::read(self.session, &self.commit);
         self.config.settings = options.settings;
         self.config.mimetypes = options.mimetypes;
-        let used = self.config.secret_names();
-        self.config.secrets = self.session.secrets().into_iter().filter(|(name, _)| used.contains(name)).collect();
+        let mut secrets = self.session.secrets();
+        if !secrets.is_empty() {
+            let used = self.config.secret_names();
+            secrets.retain(|name, _| used.contains(name));
+        }
+        self.config.secrets = secrets;
         let (checked, problems) = match check(std::mem::take(&mut self.config)) {
             Ok((checked, problems)) => (Some(checked), problems),
             Err(problems) => (None, problems),

@@ -157,9 +157,14 @@ pub fn difference(old: &Config, new: &Config) -> Vec<Change> {
     Walk::default().through(old, new)
 }
 
+/// The same without the fields of objects that came or went.
+pub fn outline(old: &Config, new: &Config) -> Vec<Change> {
+    Walk { detail: Detail::Names, ..Walk::default() }.through(old, new)
+}
+
 /// The same without values, and without what is in objects that came or went.
 pub fn touched(old: &Config, new: &Config) -> Vec<Touch> {
-    let changes = Walk { is_brief: true, ..Walk::default() }.through(old, new);
+    let changes = Walk { detail: Detail::Tops, ..Walk::default() }.through(old, new);
     let names = |fields: Vec<Field>| fields.into_iter().map(|field| field.name).filter(|name| name != BEHIND).collect();
     let touches = changes.into_iter().map(|Change { kind, path, fields }| Touch {
         change: kind,
@@ -288,8 +293,19 @@ fn flatten(prefix: &str, map: Map<String, Value>, fields: &mut Vec<(String, Valu
 #[derive(Default)]
 struct Walk {
     changes: Vec<Change>,
-    /// Whether nothing is wanted of objects that come or go but that they do.
-    is_brief: bool,
+    detail: Detail,
+}
+
+/// What is wanted of objects that come or go.
+#[derive(Default, PartialEq, Eq)]
+enum Detail {
+    /// Everything.
+    #[default]
+    Values,
+    /// That they do, and that all does which is part of them.
+    Names,
+    /// That they do.
+    Tops,
 }
 
 impl Walk {
@@ -325,8 +341,12 @@ impl Walk {
             return;
         }
         let kind = kind(old.is_some(), new.is_some());
-        if self.is_brief && kind != Kind::Changed {
-            return self.tell(path, kind, Vec::new());
+        if self.detail != Detail::Values && kind != Kind::Changed {
+            self.tell(path, kind, Vec::new());
+            if self.detail == Detail::Names {
+                T::compare_parts(self, path, old, new);
+            }
+            return;
         }
         let fields = |object: Option<&T>| object.map(Object::fields).unwrap_or_default();
         let changed = changed(fields(old), fields(new)).into_iter().chain(behind).collect();

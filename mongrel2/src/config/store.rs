@@ -276,6 +276,15 @@ impl Database {
         Ok(Loader { connection: &self.connection }.servers()?.into_values().collect())
     }
 
+    /// Reads the servers with their hosts and routes, but not what the routes lead to: each has an empty Dir for that.
+    ///
+    /// # Errors
+    /// A row that has a value that doesn't belong there, or is part of nothing.
+    pub fn outline(&self) -> Result<Vec<Server>, StoreError> {
+        let snapshot = self.connection.unchecked_transaction()?;
+        Loader { connection: &snapshot }.outline()
+    }
+
     /// Reads the settings alone.
     ///
     /// # Errors

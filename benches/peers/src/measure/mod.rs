@@ -1,7 +1,7 @@
 //! One sample of one server: the figures of [`Work::columns`], in that order; times in seconds.
 //!
 //! A file for each way of measuring: [`load`] by wrk, [`memory`], [`life`] of a server, [`fan_out`], [`websocket`],
-//! [`upload`], [`download`], [`handshake`].
+//! [`upload`], [`download`], [`handshake`], and [`operate`] of m2sh.
 
 mod download;
 mod fan_out;
@@ -9,16 +9,20 @@ mod handshake;
 mod life;
 mod load;
 mod memory;
+mod operate;
 mod upload;
 mod websocket;
 
+use std::cell::OnceCell;
 use std::time::Duration;
 
 use crate::error::Error;
 use crate::peer::Peer;
-use crate::row::{Servers, Work};
+use crate::row::{Servers, Task, Work};
 use crate::running::Running;
 use crate::wrk::Wrk;
+
+pub(crate) use self::operate::Desk;
 
 /// What a sample is taken of, and with.
 #[derive(Debug)]
@@ -28,6 +32,8 @@ pub(crate) struct Stand<'a> {
     pub(crate) running: Vec<Running>,
     pub(crate) wrk: &'a Wrk,
     pub(crate) turn: Duration,
+    /// Where m2sh works, in the rows about that.
+    pub(crate) desk: OnceCell<Desk>,
 }
 
 impl Stand<'_> {
@@ -65,7 +71,17 @@ impl Stand<'_> {
             }
             (Work::Rest { lasting }, [running]) => Ok(life::rest(running, *lasting)),
             (Work::Start { .. }, [running]) => Ok(vec![running.start.as_secs_f64()]),
+            (Work::Operate(task), []) => self.operate(*task),
             _ => unreachable!("what runs is what `Work::servers` says"),
         }
+    }
+
+    /// What the first sample prepares serves all of them.
+    fn operate(&self, task: Task) -> Result<Vec<f64>, Error> {
+        if self.desk.get().is_none() {
+            let desk = Desk::prepare(self.peer, task)?;
+            self.desk.set(desk).expect("there was none");
+        }
+        self.desk.get().expect("there is one").measure(task)
     }
 }

@@ -7,7 +7,7 @@ mod reload;
 
 use std::path::{Path, PathBuf};
 
-use mongrel2::config::difference::{Change, Kind, Noun, difference};
+use mongrel2::config::difference::{Change, Kind, Noun, difference, outline};
 use mongrel2::config::store::StoreError;
 use mongrel2::config::store::origin::Origin;
 use mongrel2::config::{self, Config};
@@ -149,7 +149,9 @@ fn put(source: &Source, why: Option<&str>, session: &Session) -> Result<Result<V
             return Err(StoreError::Moved);
         }
         change.save_from(&source.config, Some(&source.origin))?;
-        Ok(base.map(|base| difference(&base, &source.config)))
+        // Only programs are told of every field of what is new.
+        let changes = if session.show.form() == Form::Json { difference } else { outline };
+        Ok(base.map(|base| changes(&base, &source.config)))
     })?;
     if !source.config.secrets.is_empty() {
         session.warn_of_readers();

@@ -35,7 +35,7 @@ pub(super) fn run(args: &Log, session: &mut Session) -> Result<Exit, Error> {
     let since = since.transpose().map_err(|why| Error::usage("read -since", why))?;
     let servers = args.server.as_deref().map_or(Ok(Vec::new()), |server| uuids_of(server, &database, session))?;
     let Log { who, what, last, .. } = args;
-    let mut filter = Filter { since, who: who.clone(), what: what.clone(), servers, after: 0, last: *last };
+    let mut filter = Filter { since, who: who.clone(), what: what.clone(), servers, last: *last, ..Filter::default() };
     if args.stats {
         return stats::run(&database, &filter, session);
     }

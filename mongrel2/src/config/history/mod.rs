@@ -81,6 +81,8 @@ pub struct Filter {
     pub what: Option<String>,
     /// About one of these servers, or all; none named: about anything.
     pub servers: Vec<String>,
+    /// Those that made a generation, and no others.
+    pub made_generation: bool,
     /// Behind the entry of this number.
     pub after: i64,
     /// No more than that many, the newest ones.
@@ -120,15 +122,17 @@ impl Database {
         let [seal, servers, login, uid] = self.later_columns()?;
         let text = |column| format!("coalesce(CAST({column} AS TEXT), '')");
         let columns = ["who", "what", "location", "happened_at", "how", "why", seal].map(text).join(", ");
+        // The table may be missing, where there has never been any.
+        let made_generation = if filter.made_generation { "AND id IN (SELECT log_id FROM generation)" } else { "" };
         let mut statement = self.connection().prepare(&format!(
             "SELECT * FROM (SELECT id, {columns}, CAST({servers} AS TEXT), CAST({login} AS TEXT), CAST({uid} AS INTEGER)
              FROM log
              WHERE id > ?1 AND (?2 IS NULL OR happened_at >= ?2) AND (?3 IS NULL OR ?3 IN (who, {login}))
-             AND (?4 IS NULL OR what = ?4) AND (?6 IS NULL OR {})
+             AND (?4 IS NULL OR what = ?4) AND (?6 IS NULL OR {}) {made_generation}
              ORDER BY id DESC LIMIT ?5) ORDER BY id",
             about::is_one_of(servers, "?6")
         ))?;
-        let Filter { since, who, what, after, last, servers } = filter;
+        let Filter { since, who, what, after, last, servers, .. } = filter;
         // A negative limit is none.
         let last = last.map_or(-1, i64::from);
         let servers = about::wanted(servers);

@@ -16,7 +16,7 @@ use super::save::Change;
 use super::{Database, StoreError};
 use crate::config::canonical;
 use crate::config::difference::{Touch, touched};
-use crate::config::history::Logged;
+use crate::config::history::{Filter, Logged};
 use crate::config::tree::Config;
 
 /// A generation, and the entry of the log that made it.
@@ -107,7 +107,8 @@ impl Database {
         let mut statement = snapshot.prepare(&sql)?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
         let rows: Vec<(i64, Option<i64>, String, bool)> = rows.collect::<Result<_, _>>()?;
-        let mut entries: BTreeMap<i64, Logged> = self.log()?.into_iter().map(|entry| (entry.id, entry)).collect();
+        let entries = self.log_of(&Filter { made_generation: true, ..Filter::default() })?;
+        let mut entries: BTreeMap<i64, Logged> = entries.into_iter().map(|entry| (entry.id, entry)).collect();
         let generation = |(id, log_id, digest, kept): (i64, Option<i64>, String, bool)| Generation {
             id,
             digest,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::types::{FromSql, Value};
+use rusqlite::types::{FromSql, Value, ValueRef};
 use rusqlite::{Connection, Row};
 
 use super::{HostRows, ServerRows, StoreError, schema, text_of};
@@ -29,11 +29,36 @@ impl Loader<'_> {
                 handler,
             )?,
         };
+        let routes =
+            self.table("route", "path, reversed, host_id, target_id, target_type", |row| targets.route(row))?;
+        let (servers, rows) = self.servers_with(routes)?;
+        let config = Config {
+            servers,
+            settings: self.pairs("setting", "key, value")?,
+            mimetypes: self.pairs("mimetype", "extension, mimetype")?,
+            secrets: self.pairs("secret", "name, value")?,
+        };
+        Ok((config, rows))
+    }
+
+    /// The servers, whose routes all lead to the same.
+    pub(super) fn outline(&self) -> Result<Vec<Server>, StoreError> {
+        let nowhere = || Target::Dir(Dir::default());
+        let route = |row: &Fields<'_>| {
+            let route = Route { path: row.text("path")?, reversed: row.truth("reversed")?, target: nowhere() };
+            Ok((row.integer("host_id", 0)?, route))
+        };
+        Ok(self.servers_with(self.table("route", "path, reversed, host_id", route)?)?.0)
+    }
+
+    /// The servers with these routes, each of which comes with the id of its host; and the ids of the servers' rows.
+    fn servers_with(
+        &self,
+        all_routes: BTreeMap<Id, (Id, Route)>,
+    ) -> Result<(Vec<Server>, Vec<ServerRows>), StoreError> {
         let mut hosts = self.hosts()?;
         let mut routes: BTreeMap<Id, Vec<Id>> = BTreeMap::new();
-        for (id, (host_id, route)) in
-            self.table("route", "path, reversed, host_id, target_id, target_type", |row| targets.route(row))?
-        {
+        for (id, (host_id, route)) in all_routes {
             owner(&mut hosts, "route", id, host_id)?.routes.push(route);
             routes.entry(host_id).or_default().push(id);
         }
@@ -47,13 +72,7 @@ impl Loader<'_> {
             server.hosts.push(host);
             rows.hosts.push(HostRows { id, routes: routes.remove(&id).unwrap_or_default() });
         }
-        let config = Config {
-            servers: servers.into_values().collect(),
-            settings: self.pairs("setting", "key, value")?,
-            mimetypes: self.pairs("mimetype", "extension, mimetype")?,
-            secrets: self.pairs("secret", "name, value")?,
-        };
-        Ok((config, rows.into_values().collect()))
+        Ok((servers.into_values().collect(), rows.into_values().collect()))
     }
 
     pub(super) fn servers(&self) -> Result<BTreeMap<Id, Server>, StoreError> {
@@ -105,11 +124,12 @@ impl Loader<'_> {
         let Some(query) = schema::select(self.connection, table, columns)? else {
             return Ok(BTreeMap::new());
         };
+        let names: Vec<&str> = columns.split(", ").collect();
         let mut statement = self.connection.prepare(&query)?;
         let mut rows = statement.query([])?;
         let mut result = BTreeMap::new();
         while let Some(row) = rows.next()? {
-            let fields = Fields { table, id: row.get(0)?, row };
+            let fields = Fields { table, names: &names, id: row.get(0)?, row };
             result.insert(fields.id, read(&fields)?);
         }
         Ok(result)
@@ -273,6 +293,8 @@ fn handler(row: &Fields<'_>) -> Result<Handler, StoreError> {
 /// A row whose faults are told with table and id.
 struct Fields<'a> {
     table: &'static str,
+    /// The columns behind `id`: asking SQLite for them would cost more than reading the values.
+    names: &'a [&'a str],
     id: Id,
     row: &'a Row<'a>,
 }
@@ -284,10 +306,15 @@ impl Fields<'_> {
 
     /// SQLite keeps whatever type was inserted; here it must be the column's, or NULL.
     fn value<T: FromSql>(&self, column: &str, kind: &str) -> Result<Option<T>, StoreError> {
-        self.row.get(column).map_err(|_| {
-            let found = self.row.get::<_, Value>(column).map_or_else(|_| "?".into(), |value| text_of(&value));
+        let index = self.index(column);
+        self.row.get(index).map_err(|_| {
+            let found = self.row.get::<_, Value>(index).map_or_else(|_| "?".into(), |value| text_of(&value));
             self.fault(format!("{column} is `{found}`, not {kind}"))
         })
+    }
+
+    fn index(&self, column: &str) -> usize {
+        1 + self.names.iter().position(|name| *name == column).expect("only what was asked for is read")
     }
 
     fn optional(&self, column: &str) -> Result<Option<String>, StoreError> {
@@ -295,8 +322,8 @@ impl Fields<'_> {
     }
 
     fn text(&self, column: &str) -> Result<String, StoreError> {
-        match self.value::<Value>(column, "a text")? {
-            Some(Value::Integer(number)) => Ok(number.to_string()),
+        match self.row.get_ref(self.index(column))? {
+            ValueRef::Integer(number) => Ok(number.to_string()),
             _ => Ok(self.optional(column)?.unwrap_or_default()),
         }
     }
