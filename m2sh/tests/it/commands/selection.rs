@@ -25,9 +25,24 @@ fn several_are_listed_and_nothing_is_done() {
              localhost localhost 3d815ade\nsecond localhost 9f0cbd7d\n* Use -every to {verb} them all.\n"
         )
     };
-    for (words, verb) in
-        [("start", "run"), ("start -host localhost", "run"), ("stop", "stop"), ("reload", "reload"), ("routes", "show")]
-    {
+    for (words, verb) in [
+        ("start", "run"),
+        ("start -host localhost", "run"),
+        ("start -host localhost -background", "run"),
+        ("stop", "stop"),
+        ("stop -murder", "stop"),
+        ("reload", "reload"),
+        ("control uuid", "control"),
+        ("control stop", "control"),
+        ("running", "look for"),
+        ("running -long", "look for"),
+        ("hosts", "show"),
+        ("routes", "show"),
+        ("route /", "ask"),
+        ("cert", "show"),
+        ("cert -new", "make a certificate for"),
+        ("diff", "compare"),
+    ] {
         let output = bench.m2sh(words).exits(1);
         assert_eq!(output.stderr, list(verb), "{words}");
         assert_eq!(output.stdout, "");
