@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod chat;
 mod handlertest;
 mod libraries;
 mod pinned;
