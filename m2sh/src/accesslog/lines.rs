@@ -4,10 +4,12 @@
 //! replaced (rename and reopen) or truncated (copytruncate) meanwhile.
 
 use std::collections::VecDeque;
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek as _, SeekFrom};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
 
 use super::{Filter, Line};
 
@@ -16,6 +18,8 @@ const MAX_LINE: usize = 256 * 1024;
 
 /// How much is looked at first for the last lines.
 const WINDOW: u64 = 256 * 1024;
+
+const NONBLOCK: i32 = OFlags::NONBLOCK.bits().cast_signed();
 
 /// Which lines are wanted, and how many that could not be read have been met.
 #[derive(Debug, Default)]
@@ -116,10 +120,11 @@ impl LogFile {
     /// What the system says; it is no regular file.
     pub fn open(path: &Path) -> io::Result<Self> {
         // A named pipe would wait for its writer, and take the lines away from who reads it.
-        if !path.metadata()?.is_file() {
+        let file = OpenOptions::new().read(true).custom_flags(NONBLOCK).open(path)?;
+        if !file.metadata()?.is_file() {
             return Err(io::Error::other("it is not a regular file"));
         }
-        Ok(Self { path: path.to_owned(), stream: Stream::new(File::open(path)?) })
+        Ok(Self { path: path.to_owned(), stream: Stream::new(file) })
     }
 
     /// Its lines from where it is read to.

@@ -77,27 +77,26 @@ impl Line {
 /// The form of the original: host, address, port, time, method, path, version, status, bytes.
 fn list(line: &[u8]) -> Option<Entry> {
     let Ok((Value::List(values), b"")) = tnetstring::parse(line) else { return None };
-    let [host, address, port, time, method, path, version, status, bytes] = &values[..] else { return None };
+    let [host, address, port, time, method, path, version, status, bytes] = <[Value; 9]>::try_from(values).ok()?;
     let said = |value| Some(text(value)?).map(|text| Some(text).filter(|text| text != "-"));
     Some(Entry {
-        time: number(time)?,
+        time: number(&time)?,
         host: Some(text(host)?),
         address: text(address)?,
-        port: Some(number(port)?.try_into().ok()?),
+        port: Some(number(&port)?.try_into().ok()?),
         method: said(method)?,
         uri: said(path)?,
         version: said(version)?,
-        status: number(status)?.try_into().ok()?,
-        bytes: number(bytes)?.try_into().ok()?,
+        status: number(&status)?.try_into().ok()?,
+        bytes: number(&bytes)?.try_into().ok()?,
         ..Entry::default()
     })
 }
 
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
-        _ => None,
-    }
+fn text(value: Value) -> Option<String> {
+    let Value::String(bytes) = value else { return None };
+    // Mostly it is UTF-8, and need not be copied.
+    Some(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 fn number(value: &Value) -> Option<i64> {

@@ -13,8 +13,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::error::Error;
 use crate::exit::Exit;
 
-/// This very program, even if another one lies at its path by now.
-const PROGRAM: &str = "/proc/self/exe";
+/// This very program, when another one lies at its path by now, or none.
+const REPLACED: &str = "/proc/self/exe";
 
 /// From now on Ctrl-C and Ctrl-\ are for the commands alone.
 ///
@@ -38,7 +38,8 @@ pub fn take_interrupts() -> Result<(), Error> {
 /// # Errors
 /// It can't be run.
 pub fn run(words: impl IntoIterator<Item = impl AsRef<OsStr>>, stdin: Stdio) -> Result<Exit, Error> {
-    let status = Command::new(PROGRAM).arg0("m2sh").args(words).stdin(stdin).status();
+    let program = std::env::current_exe().ok().filter(|program| program.exists());
+    let status = Command::new(program.unwrap_or(REPLACED.into())).arg0("m2sh").args(words).stdin(stdin).status();
     status.map(exit).map_err(|error| Error::cannot("run the program m2sh itself", error))
 }
 

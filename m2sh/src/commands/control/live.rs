@@ -104,8 +104,9 @@ impl Live<'_> {
         if name == Name::Route {
             names.extend(Known::new(&self.session.db).routes());
         }
-        // What has blanks in it can't be typed here.
-        names.into_iter().filter(|name| !name.is_empty() && !name.contains(char::is_whitespace)).collect()
+        // What has blanks in it can't be typed here, and control characters are not for terminals.
+        let is_odd = |c: char| c.is_whitespace() || c.is_control();
+        names.into_iter().filter(|name| !name.is_empty() && !name.contains(is_odd)).collect()
     }
 
     fn ask(&self, command: &Command, column: &str) -> Vec<String> {
