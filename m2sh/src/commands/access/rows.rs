@@ -1,12 +1,14 @@
 //! Requests as they are shown, however many there are: on a terminal in tables of so many rows, in a pipe as lines, for
 //! programs as the elements of one array.  What is followed is a line, or an object in a line, as soon as it comes.
 
+use std::fmt::Write as _;
+
 use chrono::DateTime;
 use serde_json::{Value, json};
 
 use crate::accesslog::{Entry, Line};
 use crate::error::Error;
-use crate::show::{Cell, Colour, Form, Show, escape, tabbed};
+use crate::show::{Cell, Colour, Form, Show, escape};
 
 /// The rows of a table, before the next one begins.
 const PAGE: usize = 500;
@@ -14,12 +16,16 @@ const PAGE: usize = 500;
 /// What a terminal has room for.
 const NARROW: [&str; 7] = ["time", "host", "address", "method", "uri", "status", "bytes"];
 
+/// Why text can be written into a string.
+const FITS: &str = "a string takes everything";
+
 /// Where the rows go, and how.
 pub(super) struct Rows<'a> {
     show: &'a mut Show,
     way: Way,
     /// Whether a row says which server's it is.
     several: bool,
+    clock: Clock,
 }
 
 enum Way {
@@ -44,7 +50,7 @@ impl<'a> Rows<'a> {
             (Form::Json, false) => Way::Array(None),
             (Form::Json, true) => Way::Objects,
         };
-        Self { show, way, several }
+        Self { show, way, several, clock: Clock::default() }
     }
 
     /// Shows a line of a server's log.
@@ -52,13 +58,13 @@ impl<'a> Rows<'a> {
         let server = self.several.then_some(server);
         match &mut self.way {
             Way::Pages(rows) => {
-                rows.push(narrow(server, line));
+                rows.push(narrow(server, line, &mut self.clock));
                 if rows.len() >= PAGE {
                     self.draw()?;
                 }
             }
-            Way::Aligned => self.show.line(&aligned(server, &line, self.show))?,
-            Way::Tabbed => self.show.line(&tabbed(&wide(server, line)))?,
+            Way::Aligned => self.show.line(&aligned(server, &line, &mut self.clock, self.show))?,
+            Way::Tabbed => self.show.line(&wide(server, &line, &mut self.clock))?,
             Way::Objects => self.show.line(&object(server, &line).to_string())?,
             Way::Array(last) => {
                 let line =
@@ -91,11 +97,11 @@ impl<'a> Rows<'a> {
     }
 }
 
-fn narrow(server: Option<&str>, line: Line) -> Vec<Cell> {
+fn narrow(server: Option<&str>, line: Line, clock: &mut Clock) -> Vec<Cell> {
     let cells = match line {
         Line::Entry(entry) => {
             let Entry { host, address, method, uri, status, bytes, .. } = &*entry;
-            let cells = [time(&entry), said(host), address[..].into(), said(method), said(uri)];
+            let cells = [clock.text(entry.time).into(), said(host), address[..].into(), said(method), said(uri)];
             cells.into_iter().chain([Cell::from(i64::from(*status)), size(*bytes)]).collect()
         }
         // Under the widest column.
@@ -104,19 +110,57 @@ fn narrow(server: Option<&str>, line: Line) -> Vec<Cell> {
     server.map(Cell::from).into_iter().chain(cells).collect()
 }
 
-/// Everything that is known; a line that is not a request stays a line.
-fn wide(server: Option<&str>, line: Line) -> Vec<Cell> {
-    let cells = match line {
+/// Everything that is known, with tabs between; a line that is not a request stays a line.  Logs are long: this is what
+/// has to be fast.
+fn wide(server: Option<&str>, line: &Line, clock: &mut Clock) -> String {
+    let mut row = String::with_capacity(200);
+    if let Some(server) = server {
+        push(&mut row, server);
+    }
+    match line {
+        Line::Other(line) => push(&mut row, line),
         Line::Entry(entry) => {
-            let Entry { host, address, port, method, uri, version, status, bytes, referer, user_agent, .. } = &*entry;
-            let port = port.map_or(Cell::from(""), |port| i64::from(port).into());
-            let start = [time(&entry), said(host), address[..].into(), port, said(method), said(uri), said(version)];
-            let end = [Cell::from(i64::from(*status)), size(*bytes), said(referer), said(user_agent)];
-            start.into_iter().chain(end).collect()
+            let Entry { host, address, port, method, uri, version, status, bytes, referer, user_agent, .. } = &**entry;
+            row.push_str(clock.text(entry.time));
+            row.push('\t');
+            push(&mut row, host.as_deref().unwrap_or_default());
+            push(&mut row, address);
+            port.map_or(Ok(()), |port| write!(row, "{port}")).expect(FITS);
+            row.push('\t');
+            [method, uri, version].into_iter().for_each(|text| push(&mut row, text.as_deref().unwrap_or_default()));
+            write!(row, "{status}\t{bytes}\t").expect(FITS);
+            [referer, user_agent].into_iter().for_each(|text| push(&mut row, text.as_deref().unwrap_or_default()));
         }
-        Line::Other(line) => vec![Cell::from(&line[..])],
-    };
-    server.map(Cell::from).into_iter().chain(cells).collect()
+    }
+    row.pop();
+    row
+}
+
+/// Adds a field and the tab behind it.
+fn push(row: &mut String, text: &str) {
+    match text.contains(char::is_control) {
+        true => row.push_str(&escape(text)),
+        false => row.push_str(text),
+    }
+    row.push('\t');
+}
+
+/// The time as the log of what was done has it, made once a second.
+#[derive(Default)]
+struct Clock {
+    second: i64,
+    text: String,
+}
+
+impl Clock {
+    fn text(&mut self, second: i64) -> &str {
+        if self.second != second || self.text.is_empty() {
+            let time = DateTime::from_timestamp(second, 0);
+            self.text = time.map_or_else(|| second.to_string(), |time| time.format("%Y-%m-%d %H:%M:%S").to_string());
+            self.second = second;
+        }
+        &self.text
+    }
 }
 
 fn said(text: &Option<String>) -> Cell {
@@ -127,25 +171,15 @@ fn size(bytes: u64) -> Cell {
     Cell::value(bytes.into())
 }
 
-/// As the log of what was done has it.
-fn time(entry: &Entry) -> Cell {
-    Cell::from(&clock(entry)[..])
-}
-
-fn clock(entry: &Entry) -> String {
-    let time = DateTime::from_timestamp(entry.time, 0);
-    time.map_or_else(|| entry.time.to_string(), |time| time.format("%Y-%m-%d %H:%M:%S").to_string())
-}
-
 /// A line for who watches: what varies most is last.
-fn aligned(server: Option<&str>, line: &Line, show: &Show) -> String {
+fn aligned(server: Option<&str>, line: &Line, clock: &mut Clock, show: &Show) -> String {
     let server = server.map(|server| format!("{}  ", escape(server))).unwrap_or_default();
     match line {
         Line::Other(line) => format!("{server}{}", escape(line)),
         Line::Entry(entry) => {
             let Entry { host, address, method, uri, status, bytes, .. } = &**entry;
             let said = |text: &Option<String>| escape(text.as_deref().unwrap_or("-"));
-            let (time, address, method) = (clock(entry), escape(address), said(method));
+            let (time, address, method) = (clock.text(entry.time), escape(address), said(method));
             let place = format!("{}{}", host.as_deref().map(escape).unwrap_or_default(), said(uri));
             let status = match status {
                 500.. => show.painted(&status.to_string(), Colour::Red),
@@ -172,6 +206,7 @@ fn object(server: Option<&str>, line: &Line) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::show::tabbed;
 
     fn hostile() -> Entry {
         Entry {
@@ -190,11 +225,11 @@ mod tests {
     fn no_form_lets_control_characters_through() {
         for line in [Line::Entry(Box::new(hostile())), Line::Other("\u{1b}[2J\n\u{9b}".into())] {
             let server = Some("\u{1b}");
-            let show = Show::new(Form::Terminal, Vec::new());
+            let (show, mut clock) = (Show::new(Form::Terminal, Vec::new()), Clock::default());
             let shown = [
-                tabbed(&narrow(server, line.clone())),
-                tabbed(&wide(server, line.clone())),
-                aligned(server, &line, &show),
+                tabbed(&narrow(server, line.clone(), &mut clock)),
+                wide(server, &line, &mut clock),
+                aligned(server, &line, &mut clock, &show),
             ];
             for text in shown {
                 assert!(!text.contains(|c: char| c.is_control() && c != '\t'), "{text:?}");
@@ -204,7 +239,11 @@ mod tests {
 
     #[test]
     fn a_time_that_no_calendar_has_is_a_number() {
-        assert_eq!(clock(&hostile()), "2026-11-20 08:01:11");
-        assert_eq!(clock(&Entry { time: i64::MAX, ..hostile() }), i64::MAX.to_string());
+        let mut clock = Clock::default();
+        for (second, text) in
+            [(0, "1970-01-01 00:00:00"), (i64::MAX, &i64::MAX.to_string()), (1, "1970-01-01 00:00:01")]
+        {
+            assert_eq!(clock.text(second), text);
+        }
     }
 }
