@@ -1,8 +1,8 @@
 //! What the tests of several crates need.
 //!
 //! * [`python()`] and [`node()`]: interpreters with the packages that the examples use, set up once under
-//!   `target/`; [`curl()`], [`openssl()`], [`nginx()`], [`php()`], [`strace()`] and [`chromium()`].  `None`, and a word on stderr, where they
-//!   can't be had; [`installed`]: any other program.
+//!   `target/`; [`php()`]; [`curl()`], [`openssl()`], [`nginx()`], [`ffmpeg()`], [`strace()`] and [`chromium()`].  `None`, and
+//!   a word on stderr, where they can't be had; [`installed`]: any other program.
 //! * [`Process`]: a child that ends with its test.  [`FakeServer`]: the server's side of the handler protocol.
 //! * [`free_address`]: where a server may listen.  [`http`]: a client that says no more than it is told to.
 //!   [`Deployment`]: an example's server, run by m2sh.
@@ -15,6 +15,7 @@ mod chromium;
 mod curl;
 mod deaf;
 mod deployment;
+mod ffmpeg;
 pub mod http;
 mod installed;
 mod nginx;
@@ -34,6 +35,7 @@ pub use chromium::chromium;
 pub use curl::curl;
 pub use deaf::DeafSocket;
 pub use deployment::Deployment;
+pub use ffmpeg::ffmpeg;
 pub use installed::installed;
 pub use nginx::nginx;
 pub use node::{Node, node};

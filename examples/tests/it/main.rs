@@ -5,6 +5,7 @@
 mod chat;
 mod handlertest;
 mod libraries;
+mod mp3stream;
 mod pinned;
 mod poll;
 mod python;
