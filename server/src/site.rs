@@ -15,6 +15,7 @@ use crate::page::Pages;
 use crate::statistics::{Place, Places};
 use crate::target::Target;
 use crate::target::directory::Directory;
+use crate::target::directory::hidden::Hidden;
 use crate::target::handler::{Dispatch, Handler, Inlet, SocketError, Sockets};
 use crate::target::proxy::{Fallback, Proxies, Proxy, Routed, System};
 use crate::target::redirect::Redirect;
@@ -40,11 +41,13 @@ pub(crate) struct Site {
 pub(crate) struct Kept {
     pub(crate) sockets: Sockets,
     pub(crate) proxies: Proxies,
+    /// What no Dir serves.
+    hidden: Arc<Hidden>,
 }
 
 impl Kept {
-    pub(crate) fn new(settings: &Settings, system: System) -> Result<Self, zmq::Error> {
-        Ok(Self { sockets: Sockets::new(settings)?, proxies: Proxies::new(system) })
+    pub(crate) fn new(settings: &Settings, system: System, hidden: Hidden) -> Result<Self, zmq::Error> {
+        Ok(Self { sockets: Sockets::new(settings)?, proxies: Proxies::new(system), hidden: Arc::new(hidden) })
     }
 }
 
@@ -188,7 +191,7 @@ impl Builder<'_> {
 
     fn target(&mut self, route: &config::Route) -> Result<Target, SocketError> {
         match &route.target {
-            config::Target::Dir(dir) => Ok(Target::Directory(Arc::new(directory(dir)))),
+            config::Target::Dir(dir) => Ok(Target::Directory(Arc::new(directory(dir, &self.kept.hidden)))),
             config::Target::Proxy(proxy) => Ok(Target::Proxy(self.proxy(&route.path, proxy))),
             config::Target::Handler(handler) => Ok(Target::Handler(self.handler(handler)?)),
             config::Target::Redirect(config) => Ok(Target::Redirect(Arc::new(redirect(config)))),
@@ -209,7 +212,7 @@ impl Builder<'_> {
         if let Some(known) = self.proxies.iter().find(|known| known.proxy.config == *config) {
             return Arc::clone(&known.proxy);
         }
-        let fallback = config.fallback.as_deref().map(fallback);
+        let fallback = config.fallback.as_deref().map(|target| fallback(target, &self.kept.hidden));
         let sessions = self.kept.proxies.sessions_of(config, self.checked.settings(), &self.proxies);
         let proxy = Arc::new(self.kept.proxies.proxy(config, fallback, sessions));
         self.proxies.push(Routed { route: route.to_owned(), proxy: Arc::clone(&proxy) });
@@ -233,21 +236,22 @@ impl Builder<'_> {
     }
 }
 
-fn fallback(target: &config::Target) -> Fallback {
+fn fallback(target: &config::Target, hidden: &Arc<Hidden>) -> Fallback {
     match target {
-        config::Target::Dir(dir) => Fallback::Directory(Arc::new(directory(dir))),
+        config::Target::Dir(dir) => Fallback::Directory(Arc::new(directory(dir, hidden))),
         config::Target::Redirect(config) => Fallback::Redirect(Arc::new(redirect(config))),
         config::Target::Proxy(_) | config::Target::Handler(_) => unreachable!("checked"),
     }
 }
 
-fn directory(dir: &config::Dir) -> Directory {
+fn directory(dir: &config::Dir, hidden: &Arc<Hidden>) -> Directory {
     Directory {
         base: inside_chroot(&dir.base),
         index_file: dir.index_file.clone(),
         default_ctype: dir.default_ctype.clone(),
         cache_ttl: Duration::from_secs(u64::try_from(dir.cache_ttl).expect("checked")),
         listing: dir.listing,
+        hidden: Arc::clone(hidden),
     }
 }
 

@@ -23,6 +23,7 @@ use crate::pidfile::PidFile;
 use crate::privilege::{Privilege, may_write};
 use crate::site::{Kept, Site};
 use crate::statistics::{Collector, Ledger, Places};
+use crate::target::directory::hidden::Hidden;
 use crate::target::handler::Sockets;
 use crate::target::proxy::System;
 use crate::tls::Terms;
@@ -132,17 +133,17 @@ impl Command {
             return Err(StartError::NoServer { database: self.database.clone(), uuid: self.uuid.clone() });
         };
         let server = &checked.config().servers[position];
-        if self.is_published(server, root.unwrap_or(Path::new(&server.chroot))) {
-            let message =
-                format!("a Dir or a sendfile_root of server `{}` would publish the database itself", server.label());
+        if self.can_be_sent(server, root.unwrap_or(Path::new(&server.chroot))) {
+            let message = format!("a sendfile_root of server `{}` would publish the database itself", server.label());
             return Err(StartError::Unsound(vec![message]));
         }
         let notes = problems.iter().map(|problem| problem.describe(config)).collect();
         Ok(Loaded { checked, notes, places: Places::new(&snapshot, position) })
     }
 
-    /// Whether the database lies below what a Dir serves, which no check of the configuration alone can tell.
-    fn is_published(&self, server: &Server, root: &Path) -> bool {
+    /// Whether the database lies below what handlers may have sent, which no check of the configuration alone can tell.  A Dir
+    /// never serves it.
+    fn can_be_sent(&self, server: &Server, root: &Path) -> bool {
         let (Ok(database), Ok(root)) = (self.database.canonicalize(), root.canonicalize()) else {
             return false;
         };
@@ -150,8 +151,11 @@ impl Command {
             return false;
         };
         let targets = server.hosts.iter().flat_map(|host| &host.routes).map(|route| &route.target);
-        let mut published = targets.filter_map(Target::published);
-        published.any(|(_, path)| inside.starts_with(inside_chroot(path)))
+        let mut roots = targets.filter_map(|target| match target {
+            Target::Handler(handler) => Some(&handler.sendfile_root).filter(|root| !root.is_empty()),
+            Target::Dir(_) | Target::Proxy(_) | Target::Redirect(_) => None,
+        });
+        roots.any(|root| inside.starts_with(inside_chroot(root)))
     }
 }
 
@@ -205,7 +209,7 @@ pub(crate) fn start(plan: Plan, foreground: bool) -> Result<Started, StartError>
     let address = server.address();
     let listeners = listen::bind(address, workers).map_err(|error| StartError::Listen(address, error))?;
     let metrics = metrics::bind(None, checked.settings().metrics)?;
-    let mut kept = Kept::new(checked.settings(), system)?;
+    let mut kept = Kept::new(checked.settings(), system, Hidden::database(&command.database))?;
     let mut site = Site::build(&checked, server, places, &mut kept)?;
     kept.proxies.keep(&site);
     let control = Port::bind(&kept.sockets, checked.control_port(server), Duration::ZERO)?;

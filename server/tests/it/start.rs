@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::process::Output;
 
-use mongrel2::config::Target;
+use mongrel2::config::{Handler, Target};
 
 use crate::harness::{Client, Site, UUID, get, handler};
 
@@ -107,14 +107,34 @@ fn a_configuration_that_is_not_sound() {
 }
 
 #[test]
-fn a_database_that_would_be_published() {
-    let site = Site::new().files("/");
+fn a_database_that_handlers_could_have_sent() {
+    let handler = Handler {
+        send_spec: "ipc://run/requests".into(),
+        send_ident: "x".into(),
+        recv_spec: "ipc://run/replies".into(),
+        sendfile_root: "/static".into(),
+        ..Handler::default()
+    };
+    let site = Site::new().route("/", Target::Handler(handler)).file("static/x", "");
     site.save();
     let moved = site.path().join("static/config.sqlite");
     fs::rename(site.path().join("config.sqlite"), &moved).unwrap();
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_mongrel2")).arg(&moved).arg(UUID).output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(stderr.contains("would publish the database itself"), "{stderr}");
+    assert!(stderr.contains("a sendfile_root of server"), "{stderr}");
+}
+
+#[test]
+fn a_database_below_a_dir_is_not_served() {
+    let site = Site::new().files("/").file("static/page.html", "page");
+    site.save();
+    fs::hard_link(site.path().join("config.sqlite"), site.path().join("static/config.sqlite")).unwrap();
+    fs::hard_link(site.path().join("config.sqlite"), site.path().join("static/link")).unwrap();
+    let running = site.start();
+    for path in ["/config.sqlite", "/config.sqlite-journal", "/link"] {
+        assert_eq!(running.get(path).status, 404, "{path}");
+    }
+    assert_eq!(running.get("/page.html").status, 200);
 }
 
 #[test]

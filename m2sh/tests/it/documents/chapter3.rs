@@ -72,7 +72,7 @@ fn files(transcript: &str) -> Vec<(&str, &str)> {
         Some((fence.split_once(' ')?.1, text))
     });
     let files: Vec<_> = named.filter(|(name, _)| !name.contains(' ')).collect();
-    assert_eq!(files.len(), 8, "{files:?}");
+    assert_eq!(files.len(), 7, "{files:?}");
     files
 }
 

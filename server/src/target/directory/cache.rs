@@ -163,6 +163,7 @@ mod tests {
             default_ctype,
             cache_ttl: Duration::ZERO,
             listing: false,
+            hidden: Arc::default(),
         })
     }
 

@@ -23,6 +23,15 @@ pub(crate) enum Entry {
     File { name: String, modified: u64, size: u64 },
 }
 
+impl Entry {
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Folder { name, .. } | Self::File { name, .. } => name,
+        }
+    }
+}
+
 /// Reads a folder: its folders and files by name, without those that begin with a dot or aren't UTF-8.
 ///
 /// # Errors

@@ -7,6 +7,7 @@
 pub(crate) mod cache;
 pub(crate) mod conditions;
 pub(crate) mod encoding;
+pub(crate) mod hidden;
 pub(crate) mod listing;
 pub(crate) mod range;
 pub(crate) mod served;
@@ -14,6 +15,7 @@ pub(crate) mod served;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use percent_encoding::percent_decode;
@@ -21,6 +23,7 @@ use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
 use rustix::io::Errno;
 
 use self::encoding::{Accepted, Encoding};
+use self::hidden::Hidden;
 use self::listing::Entry;
 
 /// A directory that is served.
@@ -36,6 +39,8 @@ pub(crate) struct Directory {
     pub(crate) cache_ttl: Duration,
     /// Whether a folder without an index file may be listed.
     pub(crate) listing: bool,
+    /// What is not served, though it is there.
+    pub(crate) hidden: Arc<Hidden>,
 }
 
 /// What a path leads to.
@@ -85,11 +90,16 @@ impl Directory {
             (FileType::Directory, false) => Ok(Found::Slash),
             (FileType::Directory, true) => match self.index(rest)? {
                 Some((file, name)) => self.best(file, name, accepted),
-                None if self.listing => Ok(Found::Folder(listing::read(&file)?)),
+                None if self.listing => Ok(Found::Folder(self.entries(&file)?)),
                 None => Ok(Found::Nothing),
             },
             _ => self.best(file, rest.to_owned(), accepted),
         }
+    }
+
+    fn entries(&self, folder: &File) -> io::Result<Vec<Entry>> {
+        let entries = listing::read(folder)?.into_iter();
+        Ok(entries.filter(|entry| !self.hidden.is_named(entry.name())).collect())
     }
 
     /// The index file of a directory, if there is one.
@@ -132,7 +142,12 @@ impl Directory {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         let base = rustix::fs::open(&self.base, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         let path = if rest.is_empty() { "." } else { rest };
-        Ok(openat2(base, path, flags, Mode::empty(), ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS)?.into())
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        let file = File::from(openat2(base, path, flags, Mode::empty(), resolve)?);
+        if self.hidden.is_named(rest) || self.hidden.has(&file)? {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        Ok(file)
     }
 }
 
@@ -153,11 +168,12 @@ fn decode(path: &[u8]) -> Option<String> {
 
 /// Errors that are the client's answer; the others are the operator's.
 fn refusal(error: io::Error) -> io::Result<Found> {
+    if error.kind() == io::ErrorKind::NotFound {
+        return Ok(Found::Nothing);
+    }
     match Errno::from_io_error(&error) {
         // XDEV: it would lead out of the base.  NXIO: it is a socket.
-        Some(Errno::NOENT | Errno::NOTDIR | Errno::XDEV | Errno::LOOP | Errno::NAMETOOLONG | Errno::NXIO) => {
-            Ok(Found::Nothing)
-        }
+        Some(Errno::NOTDIR | Errno::XDEV | Errno::LOOP | Errno::NAMETOOLONG | Errno::NXIO) => Ok(Found::Nothing),
         Some(Errno::ACCESS | Errno::PERM) => Ok(Found::Forbidden),
         _ => Err(error),
     }
@@ -194,6 +210,7 @@ mod tests {
             default_ctype: "text/plain".into(),
             cache_ttl: Duration::ZERO,
             listing: false,
+            hidden: Arc::default(),
         };
         (folder, directory)
     }
@@ -246,6 +263,35 @@ mod tests {
         ] {
             check(&directory, rest, "Nothing");
         }
+    }
+
+    #[test]
+    fn the_database_is_not_there() {
+        let (_folder, mut directory) = site();
+        directory.listing = true;
+        directory.index_file = "config.sqlite".into();
+        let database = directory.base.join("sub/config.sqlite");
+        for name in ["config.sqlite", "config.sqlite-journal", "config.sqlite-wal", "config.sqlite.html"] {
+            fs::write(directory.base.join("sub").join(name), name).unwrap();
+        }
+        fs::hard_link(&database, directory.base.join("link")).unwrap();
+        symlink("sub/config.sqlite", directory.base.join("symlink")).unwrap();
+        directory.hidden = Arc::new(Hidden::database(&database));
+        for rest in [
+            "sub/config.sqlite",
+            "sub/config.sqlit%65",
+            "sub/config.sqlite-journal",
+            "sub/config.sqlite-wal",
+            "link",
+            "symlink",
+        ] {
+            check(&directory, rest, "Nothing");
+        }
+        check(&directory, "sub/config.sqlite.html", "config.sqlite.html");
+        let Found::Folder(entries) = directory.find(b"sub/", Accepted::default()).unwrap() else {
+            panic!("it is no index file either");
+        };
+        assert!(entries.iter().map(Entry::name).eq(["empty", "config.sqlite.html", "index.html"]), "{entries:?}");
     }
 
     #[test]
