@@ -1,0 +1,1 @@
+//! Chapter 4 of the original's manual, by its printed steps.
