@@ -1,8 +1,9 @@
 //! The program `m2sh`: a thin main over the library.
 //!
-//! Under the name `mongrel2`, or with that word first, it is the server, so that one file is enough to deploy.
+//! Under the name `mongrel2` or `procer`, or with that word first, it is the server or the supervisor, so that one file is
+//! enough to deploy.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -11,12 +12,21 @@ static ALLOCATOR: mongrel2_server::Allocator = mongrel2_server::Allocator;
 
 fn main() -> ExitCode {
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
-    let is_server = |word: &OsString| Path::new(word).file_name().is_some_and(|name| name == "mongrel2");
-    if arguments.first().is_some_and(is_server) {
-        return mongrel2_server::main(arguments.drain(1..));
+    let name = |word: &OsString| Path::new(word).file_name().map(OsString::from);
+    let Some(program) = arguments.first().and_then(name).and_then(|name| program(&name)) else {
+        return match arguments.get(1).and_then(|word| program(word)) {
+            Some(program) => program(arguments.split_off(2)),
+            None => m2sh::main(&arguments),
+        };
+    };
+    program(arguments.split_off(1))
+}
+
+/// Another program that this one can be; it is given the arguments behind its name.
+fn program(name: &OsStr) -> Option<fn(Vec<OsString>) -> ExitCode> {
+    match name.to_str()? {
+        "mongrel2" => Some(mongrel2_server::main),
+        "procer" => Some(procer::main),
+        _ => None,
     }
-    if arguments.get(1).is_some_and(|word| word == "mongrel2") {
-        return mongrel2_server::main(arguments.drain(2..));
-    }
-    m2sh::main(&arguments)
 }

@@ -8,6 +8,7 @@ use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal as Number, sigprocmask};
 use nix::unistd::{ForkResult, Gid, Uid, execve, fork, setgroups, setresgid, setresuid};
@@ -33,6 +34,9 @@ const RESET: [Number; 8] = [
 
 /// What becomes of a child that can't become the program, as with shells.
 const CANNOT_EXECUTE: i32 = 126;
+
+/// How often a program that is being written is tried.
+const BUSY: u32 = 100;
 
 /// What every child gets.
 #[derive(Debug)]
@@ -139,13 +143,27 @@ impl Nursery {
         if gate.read(&mut byte)? == 0 {
             return Ok(io::Error::other("procer has ended meanwhile"));
         }
-        let Err(error) = execve(&image.program, &image.arguments, &image.env);
+        let mut error = execute(&image.program, &image.arguments, &image.env);
+        // Somebody is still writing it, or has just forked while doing so.
+        for _ in 0..BUSY {
+            if error != nix::errno::Errno::ETXTBSY {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+            error = execute(&image.program, &image.arguments, &image.env);
+        }
         if error == nix::errno::Errno::ENOEXEC {
             // A script that doesn't say what it is for: as execvp(3) has it.
-            let _ = execve(&image.shell, &image.shell_arguments, &image.env);
+            execute(&image.shell, &image.shell_arguments, &image.env);
         }
         Ok(error.into())
     }
+}
+
+/// Returns only if it fails.
+fn execute(program: &CString, arguments: &[CString], env: &[CString]) -> nix::errno::Errno {
+    let Err(error) = execve(program, arguments, env);
+    error
 }
 
 fn limit(profile: &Profile) -> io::Result<()> {

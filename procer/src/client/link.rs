@@ -58,12 +58,14 @@ impl Link {
     /// It can't be done, or procer has ended.
     pub(super) fn ask(&mut self, request: &Request) -> Result<Reply, Error> {
         let line = serde_json::to_string(request).expect("requests are plain values");
-        self.stream
-            .get_mut()
-            .write_all(format!("{line}\n").as_bytes())
-            .map_err(|error| lost(error).exit(Exit::NoProcer))?;
+        // Whoever may not ask is told so, and not listened to: what was said then comes before what failed.
+        let sent = self.stream.get_mut().write_all(format!("{line}\n").as_bytes());
         loop {
-            let line = self.line(None)?;
+            let line = match (self.line(None), &sent) {
+                (Ok(line), _) => line,
+                (Err(_), Err(error)) => return Err(lost(error).exit(Exit::NoProcer)),
+                (Err(error), Ok(())) => return Err(error),
+            };
             if let Ok(happened) = serde_json::from_str(&line) {
                 self.events.push_back(happened);
                 continue;

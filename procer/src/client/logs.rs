@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufReader, Write as _};
 use std::mem::MaybeUninit;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -29,38 +29,50 @@ pub(super) fn run(args: &Logs) -> Result<Exit, Error> {
     // Watched before anything is read, so that nothing is missed.
     let news = args.follow.then(|| watch(&log)).transpose().map_err(|error| Error::cannot("watch the log", error))?;
     let mut out = io::stdout().lock();
-    let mut current = None;
-    for line in tail(&log, args.lines)? {
+    let (lines, mut position) = tail(&log, args.lines)?;
+    for line in lines {
         out.write_all(&line)?;
     }
+    out.flush()?;
     let Some(mut news) = news else { return Ok(Exit::Success) };
-    let mut at = Position::end(&log)?;
     loop {
-        out.flush()?;
-        at.go_on(&log, &mut current, &mut out)?;
+        position.go_on(&log, &mut out)?;
         out.flush()?;
         news.wait().map_err(|error| Error::cannot("watch the log", error))?;
     }
 }
 
-/// The last lines of all files together.
-fn tail(log: &Path, count: usize) -> Result<VecDeque<Vec<u8>>, Error> {
+/// The last lines of all files together, and where the youngest one ends.
+fn tail(log: &Path, count: usize) -> Result<(VecDeque<Vec<u8>>, Position), Error> {
     let mut lines = VecDeque::new();
+    let mut position = Position::default();
     let mut files = files(log)?;
     // From the youngest file back, as far as lines are missing.
-    while let (true, Some(path)) = (lines.len() < count, files.pop()) {
-        let mut part = VecDeque::new();
+    while let Some(path) = files.pop() {
         let Ok(file) = File::open(&path) else { continue };
         let mut reader = BufReader::new(file);
-        let mut line = Vec::new();
-        while reader.read_until(b'\n', &mut line)? > 0 {
-            if part.len() + lines.len() == count {
-                part.pop_front();
-            }
-            part.push_back(std::mem::take(&mut line));
+        let part = last(&mut reader, count - lines.len())?;
+        if position.file.is_none() {
+            let file = reader.into_inner();
+            position = Position { inode: file.metadata()?.ino(), file: Some(file) };
         }
-        part.append(&mut lines);
-        lines = part;
+        lines = part.into_iter().chain(lines).collect();
+        if lines.len() >= count {
+            break;
+        }
+    }
+    Ok((lines, position))
+}
+
+/// The last lines of one file.
+fn last(reader: &mut impl io::BufRead, count: usize) -> io::Result<VecDeque<Vec<u8>>> {
+    let mut lines = VecDeque::new();
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line)? > 0 {
+        lines.push_back(std::mem::take(&mut line));
+        if lines.len() > count {
+            lines.pop_front();
+        }
     }
     Ok(lines)
 }
@@ -80,41 +92,26 @@ fn files(log: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(files)
 }
 
-/// How far the log has been printed.
+/// How far the log has been printed: to where this file has been read.
+#[derive(Default)]
 struct Position {
     inode: u64,
-    offset: u64,
+    file: Option<File>,
 }
 
 impl Position {
-    fn end(log: &Path) -> Result<Self, Error> {
-        let found = std::fs::metadata(log.join("current")).ok();
-        Ok(found.map_or(Self { inode: 0, offset: 0 }, |found| Self { inode: found.ino(), offset: found.len() }))
-    }
-
     /// Prints what has come: the rest of the file, which may have been put aside, and of those behind it.
-    fn go_on(&mut self, log: &Path, current: &mut Option<File>, out: &mut impl io::Write) -> Result<(), Error> {
-        if current.is_none() {
-            *current = self.open(log);
-        }
+    fn go_on(&mut self, log: &Path, out: &mut impl io::Write) -> Result<(), Error> {
         loop {
-            if let Some(file) = current {
-                let mut bytes = Vec::new();
-                file.read_to_end(&mut bytes)?;
-                out.write_all(&bytes)?;
+            if let Some(file) = &mut self.file {
+                io::copy(file, out)?;
             }
             let Some(next) = self.next(log)? else { return Ok(()) };
-            *current = Some(next);
+            // What was written before it was put aside, and after it was read.
+            if let Some(file) = &mut self.file.replace(next) {
+                io::copy(file, out)?;
+            }
         }
-    }
-
-    fn open(&self, log: &Path) -> Option<File> {
-        let mut file = File::open(log.join("current")).ok()?;
-        if file.metadata().ok()?.ino() == self.inode {
-            io::Seek::seek(&mut file, io::SeekFrom::Start(self.offset)).ok()?;
-            return Some(file);
-        }
-        None
     }
 
     /// The file behind the one that is read, once that has been put aside.

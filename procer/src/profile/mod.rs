@@ -144,8 +144,8 @@ impl fmt::Display for Trouble {
     }
 }
 
-/// The files that are texts of settings.
-const TEXTS: [&str; 14] = [
+/// The files that are settings.
+pub const FILES: [&str; 15] = [
     "depends",
     "dependents",
     "directory",
@@ -160,6 +160,7 @@ const TEXTS: [&str; 14] = [
     "start_timeout",
     "stop",
     "umask",
+    "user",
 ];
 
 impl Profile {

@@ -13,7 +13,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, open, openat, statat};
 use rustix::io::Errno;
 
-use super::{File, Log, Source, Stamp, TEXTS};
+use super::{FILES, File, Log, Source, Stamp};
 
 /// More than anybody writes into a file of settings.
 const MAX_TEXT: u64 = 64 << 10;
@@ -35,7 +35,7 @@ pub(crate) fn read(folder: &Path) -> io::Result<Source> {
     }
     let trusted = found.st_uid == rustix::process::geteuid().as_raw();
     let folder_of = Folder { fd: open, owner: found.st_uid, trusted };
-    let texts = TEXTS.iter().chain(["user"].iter()).map(|name| (*name, folder_of.file(name, false)));
+    let texts = FILES.iter().map(|name| (*name, folder_of.file(name, false)));
     let programs = [("run", folder_of.file("run", true)), ("log", folder_of.log())];
     let files = texts.chain(programs).filter_map(|(name, file)| Some((name.to_owned(), file?)));
     let owner = (found.st_uid, found.st_gid);

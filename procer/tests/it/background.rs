@@ -18,7 +18,7 @@ fn a_killed_service_comes_back() {
         kill(pid);
         pid = stage.wait_other("chat", pid);
     }
-    assert_eq!(stage.processes("chat"), [pid]);
+    stage.wait_processes("chat", 1);
     assert_eq!(stage.status("chat")["restarts"], 3);
 }
 
@@ -71,7 +71,7 @@ fn a_run_that_stays_may_write_its_own_number() {
     let pid = stage.pid("chat");
     kill(pid);
     stage.wait_other("chat", pid);
-    assert_eq!(stage.processes("chat").len(), 1);
+    stage.wait_processes("chat", 1);
 }
 
 #[test]

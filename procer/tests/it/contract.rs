@@ -35,7 +35,7 @@ fn in_the_foreground_it_says_what_it_does() {
     send(stage.procer(), Signal::TERM);
     assert!(process.wait().success());
     assert!(!stage.path("procer.pid").exists());
-    assert_eq!(stage.processes("chat").len(), 1, "services go on");
+    stage.wait_processes("chat", 1);
 }
 
 #[test]
@@ -78,7 +78,8 @@ fn services_are_adopted_at_the_start_and_left_alone_at_the_end() {
     kill(pids.1);
     stage.wait_other("chat", pids.0);
     stage.wait_other("web", pids.1);
-    assert_eq!((stage.processes("chat").len(), stage.processes("web").len()), (1, 1));
+    stage.wait_processes("chat", 1);
+    stage.wait_processes("web", 1);
 }
 
 #[test]
@@ -107,7 +108,7 @@ fn a_second_procer_is_refused() {
     let other = Stage::new();
     let third = procer().arg(other.profiles()).arg(stage.path("procer.pid")).output().unwrap();
     assert_eq!(third.status.code(), Some(1), "nor may two have one PID file");
-    assert_eq!(stage.processes("chat").len(), 1);
+    stage.wait_processes("chat", 1);
 }
 
 #[test]

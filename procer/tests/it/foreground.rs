@@ -17,7 +17,7 @@ fn a_killed_service_comes_back() {
         kill(pid);
         pid = stage.wait_other("web", pid);
     }
-    assert_eq!(stage.processes("web"), [pid]);
+    stage.wait_processes("web", 1);
 }
 
 #[test]
@@ -120,7 +120,8 @@ fn a_killed_procer_is_taken_over_from() {
     stage.kill_procer();
     assert!(lives(pid));
     stage.start();
-    assert_eq!((stage.pid("web"), stage.processes("web").len()), (pid, 2));
+    assert_eq!(stage.pid("web"), pid);
+    stage.wait_processes("web", 2);
     // It is nobody's child now, and its end is noticed all the same.
     send_group(pid, rustix::process::Signal::KILL);
     stage.wait_other("web", pid);

@@ -157,6 +157,13 @@ impl Stage {
         wait::until(&format!("`{text}` in {file}"), || self.read(file).contains(text).then_some(()));
     }
 
+    /// Waits until a service has so many processes: one that has just been forked has no environment to be known by.
+    pub(crate) fn wait_processes(&self, name: &str, count: usize) {
+        wait::until(&format!("`{name}` to have {count} processes"), || {
+            (self.processes(name).len() == count).then_some(())
+        });
+    }
+
     /// All processes of a service, wherever they are, by their environment.
     pub(crate) fn processes(&self, name: &str) -> Vec<i32> {
         let log = format!("PROCER_ERROR_LOG={}/error.log", self.profiles().canonicalize().unwrap().display());
