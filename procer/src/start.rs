@@ -65,7 +65,7 @@ fn prepare(plan: &Plan) -> Result<Ready, Error> {
     let folder = Folder::open(&plan.profiles).map_err(|error| Error::cannot(format!("open `{shown}`"), error))?;
     let lock = claim(&folder.path.join(OWN).join("lock"), |pid| {
         Error::cannot(format!("supervise `{shown}`"), format!("process {pid} does already"))
-            .hint(format!("`procer status --profiles {shown}` says what it does"))
+            .hint(format!("`procer reload --profiles {shown}` has it read the profiles again, `procer quit` ends it"))
     })?;
     let pid_file = claim(&plan.pid_file, |pid| {
         Error::cannot(
