@@ -53,6 +53,11 @@ pub(crate) fn look(path: &Path, uid: u32) -> Result<Process, Disbelief> {
     Ok(seen.process)
 }
 
+/// When a file was written, as a time since 1970.
+pub(crate) fn written(path: &Path) -> Option<Duration> {
+    std::fs::metadata(path).ok()?.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()
+}
+
 fn read(path: &Path) -> io::Result<(String, Duration)> {
     // A pipe or a terminal under that name must not hold procer up.
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits();

@@ -85,6 +85,9 @@ impl Turn<'_> {
             }
             (State::Settling { .. }, Event::Found(process)) if self.service.wanted => self.up(process),
             (State::Settling { .. }, Event::Found(process)) => self.stopping(process, false, After::Rest),
+            (State::Settling { .. }, Event::Ended { how, left }) if self.service.wanted => {
+                self.gone(left, Why::Ended(how), Duration::ZERO)
+            }
             (State::Settling { by }, Event::Due) if self.now.time >= by => self.unsettled(),
 
             // What runs.

@@ -49,6 +49,24 @@ pub(crate) enum Role {
     /// Be the handler of a server
     #[command(name = "be-handler", hide = true)]
     Handler(Place),
+    /// Compare procer with runit and supervisord instead, as far as they are installed
+    Supervisors(Crew),
+}
+
+/// What supervisors are measured with.
+#[derive(Debug, Clone, PartialEq, Eq, Group)]
+pub(crate) struct Crew {
+    /// How many services they keep
+    #[arg(default_values_t = [100, 500], value_name = "SERVICES")]
+    pub(crate) services: Vec<usize>,
+
+    /// How many turns each gets
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    pub(crate) rounds: usize,
+
+    /// Measure this binary, instead of the one beside this program
+    #[arg(long, value_name = "PROCER")]
+    pub(crate) procer: Option<PathBuf>,
 }
 
 /// Where a handler finds its server.
@@ -93,8 +111,10 @@ mod tests {
         let all = Args::try_parse_from(["peers"].into_iter().chain(ROWS.iter().map(|row| row.name))).unwrap();
         assert_eq!(all.rows().count(), ROWS.len());
         assert!(Args::try_parse_from(["peers", "2k"]).is_err());
-        let Role::Handler(place) =
-            Args::try_parse_from(["peers", "be-handler", "tcp://a", "tcp://b", "/c"]).unwrap().role.unwrap();
+        let role = |words: &[&str]| Args::try_parse_from(words).unwrap().role.unwrap();
+        let Role::Handler(place) = role(&["peers", "be-handler", "tcp://a", "tcp://b", "/c"]) else { panic!() };
+        let crew = Crew { services: vec![100, 500], rounds: 3, procer: None };
+        assert!(matches!(role(&["peers", "supervisors"]), Role::Supervisors(found) if found == crew));
         assert_eq!(place, Place { requests: "tcp://a".into(), replies: "tcp://b".into(), folder: "/c".into() });
     }
 }

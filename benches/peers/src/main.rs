@@ -5,6 +5,7 @@
 //! * [`running`]: a started server.  [`handler`]: whom it passes requests to, a process of its own.
 //! * [`usage`]: what a server uses, from `/proc`.
 //! * [`wrk`], [`client`], [`tls`] and [`swarm`]: who asks.  [`measure`]: one figure of one server.
+//! * [`supervisors`]: procer and its peers, in rows of their own.
 //! * [`contest`]: all servers in turns.  [`report`]: tables and JSON.  [`machine`]: where it was.
 //!
 //! It installs nothing, talks to 127.0.0.1 only, and ends by itself.
@@ -21,6 +22,7 @@ mod peer;
 mod report;
 mod row;
 mod running;
+mod supervisors;
 mod swarm;
 mod tls;
 mod usage;
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
     let args = Args::read();
     let done = match &args.role {
         Some(Role::Handler(place)) => handler::run(place),
+        Some(Role::Supervisors(crew)) => supervisors::run(crew),
         None => run(&args),
     };
     match done {

@@ -34,6 +34,12 @@ pub(crate) fn memory(process: u32) -> u64 {
     family(process).iter().filter_map(|stat| resident(stat).ok()).filter_map(|text| kib(&text, "Rss:")).sum()
 }
 
+/// The resident memory of one process, in bytes.
+pub(crate) fn memory_of(process: u32) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap_or_default();
+    kib(&text, "Rss:").unwrap_or_default()
+}
+
 /// The most resident memory that a process and its descendants have had since the last call, in bytes.
 pub(crate) fn peak_memory(process: u32) -> u64 {
     let peak = |stat: &Stat| {

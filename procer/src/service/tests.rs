@@ -70,6 +70,8 @@ fn a_service_in_the_background() {
     check(&policy, &found, up(Q, 2), &[Action::Tell(News::Started(Q)), Action::Tell(News::Ready)]);
     let stays = [started.to_vec(), vec![(2, Event::Found(P))]].concat();
     check(&policy, &stays, up(P, 2), &[Action::Tell(News::Started(P)), Action::Tell(News::Ready)]);
+    let dead = [settling.clone(), vec![(2, ended(How::Unknown))]].concat();
+    assert_eq!(run(&policy, &dead).0.state, State::Launching, "it has ended before it was found");
     let late = [settling, vec![(11, Event::Due)]].concat();
     let (service, actions) = run(&policy, &late);
     assert_eq!(service.state, State::Launching, "the first restart is at once");

@@ -194,7 +194,7 @@ pub enum Event {
     Unspawnable(String),
     /// The PID file names this process, and may be believed.
     Found(Process),
-    /// The process has ended.
+    /// The process has ended; while the PID file is waited for, the one that it names.
     Ended {
         /// How.
         how: How,

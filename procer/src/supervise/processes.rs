@@ -30,6 +30,7 @@ impl Supervisor {
                 let group = Some(process.pid);
                 if let Some(unit) = self.units.get_mut(&id) {
                     (unit.group, unit.run) = (group, group);
+                    unit.tried = Some(process::started(process));
                 }
                 let held = self.hold(id, process);
                 debug_assert!(held, "a child that waits at its gate is there");
@@ -140,9 +141,16 @@ impl Supervisor {
             State::Settling { .. } => None,
             _ => return,
         };
-        let path = unit.profile.pid_file.as_deref();
-        // While it is written there may be anything in it; what it never came to is told when time is over.
-        let Some(Ok(process)) = path.map(|path| pidfile::look(path, unit.uid())) else { return };
+        let Some(path) = unit.profile.pid_file.as_deref() else { return };
+        let process = match pidfile::look(path, unit.uid()) {
+            Ok(process) => process,
+            Err(Disbelief::Dead(_)) if run.is_none() && unit.tried.is_some() && pidfile::written(path) > unit.tried => {
+                let left = unit.group.is_some_and(process::has_members);
+                return self.step(id, Event::Ended { how: How::Unknown, left });
+            }
+            // While it is written there may be anything in it; what it never came to is told when time is over.
+            Err(_) => return,
+        };
         if run.is_some_and(|run| run != process) || self.holder(process).is_some_and(|holder| holder != id) {
             return;
         }

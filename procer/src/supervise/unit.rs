@@ -23,6 +23,8 @@ pub(super) struct Unit {
     pub(super) group: Option<i32>,
     /// The process of the last `run`, which has led a group.
     pub(super) run: Option<i32>,
+    /// When that was started, as a time since 1970.
+    pub(super) tried: Option<Duration>,
     pub(super) output: Option<Output>,
     pub(super) checker: Option<Checker>,
     pub(super) notify: Option<UnixDatagram>,
@@ -58,6 +60,7 @@ impl Unit {
             watch: None,
             group: None,
             run: None,
+            tried: None,
             output: None,
             checker: None,
             notify: None,

@@ -160,3 +160,13 @@ fn a_run_that_makes_no_pid_file_is_told() {
     assert_eq!(stage.why("hangs"), "`run` did not end in time");
     assert_eq!(stage.processes("hangs"), [0; 0]);
 }
+
+#[test]
+fn one_that_dies_before_its_run_has_ended_comes_back() {
+    let stage = Stage::new();
+    let script = "sh -c 'exec true' &\necho $! > chat.pid\nwait\ntest -e again && exit 1\ntouch again";
+    stage.service("chat", script, &[("pid_file", "chat.pid"), ("start_timeout", "1h"), ("restart", "delay 1h")]);
+    stage.start();
+    stage.wait_text("error.log", "chat: has died: it has ended");
+    stage.wait_state("chat", "delayed");
+}
