@@ -88,8 +88,11 @@ fn claim(path: &Path, held: impl FnOnce(i32) -> Error) -> Result<Claim, Error> {
 }
 
 fn supervise(ready: Ready) -> Result<(), Error> {
-    let outcome = ready.supervisor.run();
-    ready.pid_file.remove();
-    ready.lock.remove();
+    let Ready { mut supervisor, lock, pid_file } = ready;
+    let outcome = supervisor.run();
+    pid_file.remove();
+    lock.remove();
+    // Whoever waits for the end of the socket may start another procer then.
+    drop(supervisor);
     outcome.map_err(|error| Error::cannot("supervise any more", error))
 }

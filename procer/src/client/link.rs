@@ -90,6 +90,11 @@ impl Link {
         serde_json::from_str(&line).map_err(lost)
     }
 
+    /// Waits until procer has ended.
+    pub(super) fn wait_for_end(&mut self) {
+        while self.line(None).is_ok() {}
+    }
+
     fn line(&mut self, deadline: Option<Instant>) -> Result<String, Error> {
         let left =
             deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1)));

@@ -28,7 +28,9 @@ pub(crate) fn run(command: Command) -> Result<Exit, Error> {
         Command::Logs(args) => logs::run(&args),
         Command::Events(args) => events(args),
         Command::Quit(at) => {
-            Link::open(&at)?.ask(&Request::Quit {})?;
+            let mut link = Link::open(&at)?;
+            link.ask(&Request::Quit {})?;
+            link.wait_for_end();
             Ok(Exit::Success)
         }
     }

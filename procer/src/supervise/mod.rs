@@ -113,7 +113,7 @@ impl Supervisor {
     ///
     /// # Errors
     /// The kernel can't be waited for any more.
-    pub(crate) fn run(mut self) -> io::Result<()> {
+    pub(crate) fn run(&mut self) -> io::Result<()> {
         while !self.over {
             self.settle();
             let due = if self.busy.is_empty() { self.due() } else { Some(Duration::ZERO) };

@@ -204,7 +204,6 @@ fn others_may_not_ask() {
     assert_eq!(stage.state("web"), "ready");
     std::os::unix::fs::chown(stage.profiles(), Some(12_345), None).unwrap();
     stage.told("quit");
-    stage.wait_for_no_procer();
     stage.start();
     assert_eq!(as_user(12_345).status.code(), Some(0), "the owner may");
     assert_eq!(stage.state("web"), "down");
