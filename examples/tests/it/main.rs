@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod bbs;
 mod chat;
 mod handlertest;
 mod libraries;
@@ -11,6 +12,7 @@ mod poll;
 mod python;
 mod scatter;
 mod upload;
+mod web;
 mod websocket;
 mod wsgi;
 
