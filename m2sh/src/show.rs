@@ -60,6 +60,7 @@ enum Content {
     /// The same for all.
     Text(String),
     List(Vec<String>),
+    Truth(bool),
     /// Something else for programs.
     Both(Vec<String>, Value),
 }
@@ -94,6 +95,7 @@ impl Cell {
     fn append(&self, out: &mut String, between: char) {
         let texts = match &self.0 {
             Content::Text(text) => std::slice::from_ref(text),
+            Content::Truth(truth) => return out.push_str(if *truth { "yes" } else { "no" }),
             Content::List(texts) | Content::Both(texts, _) => texts,
         };
         for (index, text) in texts.iter().enumerate() {
@@ -108,6 +110,7 @@ impl Cell {
         match self.0 {
             Content::Text(text) => text.into(),
             Content::List(texts) => texts.into(),
+            Content::Truth(truth) => truth.into(),
             Content::Both(_, json) => json,
         }
     }
@@ -127,7 +130,7 @@ impl From<i64> for Cell {
 
 impl From<bool> for Cell {
     fn from(truth: bool) -> Self {
-        Self::both(if truth { "yes" } else { "no" }, truth.into())
+        Self(Content::Truth(truth))
     }
 }
 
@@ -164,11 +167,13 @@ impl Show {
     ///
     /// # Errors
     /// What the output says.
-    pub fn table(&mut self, columns: &[&str], rows: Vec<Vec<Cell>>) -> io::Result<()> {
+    pub fn table(&mut self, columns: &[&str], rows: impl IntoIterator<Item = Vec<Cell>>) -> io::Result<()> {
+        let mut rows = rows.into_iter();
         match self.form {
-            Form::Json => self.json(&objects(columns, rows)),
-            Form::Terminal => self.line(&drawn(columns, &rows)),
-            Form::Lines => rows.iter().try_for_each(|row| self.line(&tabbed(row))),
+            Form::Json => self.json(&objects(columns, rows.collect())),
+            Form::Terminal => self.line(&drawn(columns, &rows.collect::<Vec<_>>())),
+            // One after the other, so that a long table takes no more memory than a short one.
+            Form::Lines => rows.try_for_each(|row| self.line(&tabbed(&row))),
         }
     }
 

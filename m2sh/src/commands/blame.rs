@@ -176,13 +176,13 @@ impl Book {
 /// On a terminal a table for each object, else one for all.
 fn show(objects: Vec<Vec<[Cell; 8]>>, session: &mut Session) -> Result<(), Error> {
     if session.show.form() != Form::Terminal {
-        let rows = objects.into_iter().flatten().map(Vec::from).collect();
+        let rows = objects.into_iter().flatten().map(Vec::from);
         return Ok(session.show.table(&COLUMNS, rows)?);
     }
     for rows in objects {
         let heading = rows.first().map(|row| tabbed(&row[..1])).unwrap_or_default();
         session.show.line(&heading)?;
-        session.show.table(&COLUMNS[1..], rows.into_iter().map(|row| row[1..].to_vec()).collect())?;
+        session.show.table(&COLUMNS[1..], rows.into_iter().map(|row| row[1..].to_vec()))?;
     }
     Ok(())
 }

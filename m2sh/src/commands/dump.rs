@@ -37,5 +37,5 @@ fn as_lines(table: Table) -> impl Iterator<Item = String> {
 fn draw(table: Table, session: &mut Session) -> Result<(), Error> {
     let columns: Vec<&str> = table.columns.iter().map(String::as_str).collect();
     session.show.line(&format!("{}: {} rows", table.name, table.rows.len()))?;
-    Ok(session.show.table(&columns, cells(table.rows).collect())?)
+    Ok(session.show.table(&columns, cells(table.rows))?)
 }

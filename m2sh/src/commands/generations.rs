@@ -14,7 +14,7 @@ const DIGITS: usize = 12;
 
 pub(super) fn run(session: &mut Session) -> Result<Exit, Error> {
     let generations = session.database()?.generations().map_err(|error| session.cannot("read the log", error))?;
-    session.show.table(&COLUMNS, generations.iter().map(row).collect())?;
+    session.show.table(&COLUMNS, generations.iter().map(row))?;
     Ok(Exit::Success)
 }
 

@@ -15,7 +15,7 @@ pub(super) fn run(which: &Which, session: &mut Session) -> Result<Exit, Error> {
     let servers = session.database()?.outline().map_err(|error| session.cannot("use the database", error))?;
     let servers = session.choose(servers, which, "show")?;
     let rows = servers.iter().flat_map(|server| server.hosts.iter().map(|host| row(server, host)));
-    session.show.table(&COLUMNS, rows.collect())?;
+    session.show.table(&COLUMNS, rows)?;
     Ok(Exit::Success)
 }
 

@@ -16,7 +16,7 @@ pub(super) fn run(which: &Which, session: &mut Session) -> Result<Exit, Error> {
     let hosts = servers.iter().flat_map(|server| server.hosts.iter().map(move |host| (server, host)));
     let form = session.show.form();
     let rows = hosts.flat_map(|(server, host)| host.routes.iter().map(move |route| row(server, host, route, form)));
-    session.show.table(&COLUMNS, rows.collect())?;
+    session.show.table(&COLUMNS, rows)?;
     Ok(Exit::Success)
 }
 

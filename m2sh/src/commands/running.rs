@@ -71,7 +71,7 @@ fn whole(args: &Running, found: &[Found], pairs: &[Vec<Pair>], session: &mut Ses
             return Ok(session.show.json(&servers.collect::<Vec<_>>())?);
         }
         _ if args.long => {
-            let rows = all().map(|(found, seen)| row(found, seen, &present)).collect();
+            let rows = all().map(|(found, seen)| row(found, seen, &present));
             session.show.table(&COLUMNS, rows)?;
         }
         _ => {

@@ -11,7 +11,7 @@ const COLUMNS: [&str; 8] = ["name", "default_host", "uuid", "bind_addr", "port",
 
 pub(super) fn run(session: &mut Session) -> Result<Exit, Error> {
     let servers = session.database()?.servers().map_err(|error| session.cannot("read the servers", error))?;
-    session.show.table(&COLUMNS, servers.iter().map(row).collect())?;
+    session.show.table(&COLUMNS, servers.iter().map(row))?;
     Ok(Exit::Success)
 }
 

@@ -273,7 +273,7 @@ impl Database {
     /// # Errors
     /// A row that has a value that doesn't belong there.
     pub fn servers(&self) -> Result<Vec<Server>, StoreError> {
-        Ok(Loader { connection: &self.connection }.servers()?.into_values().collect())
+        Loader { connection: &self.connection }.all_servers()
     }
 
     /// Reads the servers with their hosts and routes, but not what the routes lead to: each has an empty Dir for that.

@@ -120,7 +120,7 @@ pub(super) fn changes(command: &Command) -> bool {
 
 /// The list of what can be said.
 pub(super) fn help(session: &mut Session) -> Result<(), Error> {
-    let rows = WORDS.iter().map(|(form, does)| vec![Cell::from(*form), Cell::from(*does)]).collect();
+    let rows = WORDS.iter().map(|(form, does)| vec![Cell::from(*form), Cell::from(*does)]);
     Ok(session.show.table(&["command", "does"], rows)?)
 }
 

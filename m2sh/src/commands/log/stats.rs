@@ -46,7 +46,7 @@ pub(super) fn run(database: &Database, filter: &Filter, session: &mut Session) -
             session.show.json(&chosen.iter().map(|deployment| labels.json(deployment)).collect::<Vec<_>>())?
         }
         form => {
-            let rows = chosen.iter().flat_map(|deployment| labels.rows(deployment, form)).collect();
+            let rows = chosen.iter().flat_map(|deployment| labels.rows(deployment, form));
             session.show.table(&COLUMNS, rows)?;
         }
     }

@@ -14,6 +14,32 @@ pub(super) struct Loader<'a> {
 
 type Id = i64;
 
+/// The rows of a table by id, which is their order.
+struct Rows<T>(Vec<(Id, T)>);
+
+impl<T> Rows<T> {
+    fn get(&self, id: Id) -> Option<&T> {
+        self.0.binary_search_by_key(&id, |row| row.0).ok().map(|index| &self.0[index].1)
+    }
+
+    fn get_mut(&mut self, id: Id) -> Option<&mut T> {
+        self.0.binary_search_by_key(&id, |row| row.0).ok().map(|index| &mut self.0[index].1)
+    }
+
+    fn into_values(self) -> impl Iterator<Item = T> {
+        self.0.into_iter().map(|row| row.1)
+    }
+}
+
+impl<T> IntoIterator for Rows<T> {
+    type Item = (Id, T);
+    type IntoIter = std::vec::IntoIter<(Id, T)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
 impl Loader<'_> {
     /// The configuration, and the ids of its servers' rows.
     pub(super) fn config(&self) -> Result<(Config, Vec<ServerRows>), StoreError> {
@@ -52,10 +78,7 @@ impl Loader<'_> {
     }
 
     /// The servers with these routes, each of which comes with the id of its host; and the ids of the servers' rows.
-    fn servers_with(
-        &self,
-        all_routes: BTreeMap<Id, (Id, Route)>,
-    ) -> Result<(Vec<Server>, Vec<ServerRows>), StoreError> {
+    fn servers_with(&self, all_routes: Rows<(Id, Route)>) -> Result<(Vec<Server>, Vec<ServerRows>), StoreError> {
         let mut hosts = self.hosts()?;
         let mut routes: BTreeMap<Id, Vec<Id>> = BTreeMap::new();
         for (id, (host_id, route)) in all_routes {
@@ -64,9 +87,9 @@ impl Loader<'_> {
         }
         let mut servers = self.servers()?;
         let mut rows: BTreeMap<Id, ServerRows> =
-            servers.keys().map(|id| (*id, ServerRows { id: *id, hosts: Vec::new() })).collect();
+            servers.0.iter().map(|(id, _)| (*id, ServerRows { id: *id, hosts: Vec::new() })).collect();
         for (id, (server_id, host)) in hosts {
-            let (Some(server), Some(rows)) = (servers.get_mut(&server_id), rows.get_mut(&server_id)) else {
+            let (Some(server), Some(rows)) = (servers.get_mut(server_id), rows.get_mut(&server_id)) else {
                 return Err(dangling("host", id, "server_id", server_id, "server"));
             };
             server.hosts.push(host);
@@ -75,7 +98,11 @@ impl Loader<'_> {
         Ok((servers.into_values().collect(), rows.into_values().collect()))
     }
 
-    pub(super) fn servers(&self) -> Result<BTreeMap<Id, Server>, StoreError> {
+    pub(super) fn all_servers(&self) -> Result<Vec<Server>, StoreError> {
+        Ok(self.servers()?.into_values().collect())
+    }
+
+    fn servers(&self) -> Result<Rows<Server>, StoreError> {
         self.table(
             "server",
             "uuid, access_log, error_log, error_log_level, chroot, pid_file, control_port, default_host, name, \
@@ -84,11 +111,7 @@ impl Loader<'_> {
         )
     }
 
-    fn proxies(
-        &self,
-        dirs: &BTreeMap<Id, Dir>,
-        redirects: &BTreeMap<Id, Redirect>,
-    ) -> Result<BTreeMap<Id, Proxy>, StoreError> {
+    fn proxies(&self, dirs: &Rows<Dir>, redirects: &Rows<Redirect>) -> Result<Rows<Proxy>, StoreError> {
         let mut proxies = self.table(
             "proxy",
             "addr, port, host, balance, connect_timeout, first_byte_timeout, idle_timeout, max_fails, fail_timeout, \
@@ -96,14 +119,14 @@ impl Loader<'_> {
             |row| proxy(row, dirs, redirects),
         )?;
         for (id, (proxy_id, upstream)) in self.table("upstream", "proxy_id, addr, port", upstream)? {
-            let proxy = proxies.get_mut(&proxy_id);
+            let proxy = proxies.get_mut(proxy_id);
             proxy.ok_or_else(|| dangling("upstream", id, "proxy_id", proxy_id, "proxy"))?.upstreams.push(upstream);
         }
         Ok(proxies)
     }
 
     /// Hosts without routes, each with the id of its server.
-    fn hosts(&self) -> Result<BTreeMap<Id, (Id, Host)>, StoreError> {
+    fn hosts(&self) -> Result<Rows<(Id, Host)>, StoreError> {
         let mut hosts = self.table("host", "server_id, maintenance, name, matching, hsts", host)?;
         for (id, (host_id, matching)) in self.table("alias", "host_id, matching", alias)? {
             owner(&mut hosts, "alias", id, host_id)?.aliases.push(matching);
@@ -120,19 +143,19 @@ impl Loader<'_> {
         table: &'static str,
         columns: &str,
         read: impl Fn(&Fields<'_>) -> Result<T, StoreError>,
-    ) -> Result<BTreeMap<Id, T>, StoreError> {
+    ) -> Result<Rows<T>, StoreError> {
         let Some(query) = schema::select(self.connection, table, columns)? else {
-            return Ok(BTreeMap::new());
+            return Ok(Rows(Vec::new()));
         };
         let names: Vec<&str> = columns.split(", ").collect();
         let mut statement = self.connection.prepare(&query)?;
         let mut rows = statement.query([])?;
-        let mut result = BTreeMap::new();
+        let mut result = Vec::new();
         while let Some(row) = rows.next()? {
             let fields = Fields { table, names: &names, id: row.get(0)?, row };
-            result.insert(fields.id, read(&fields)?);
+            result.push((fields.id, read(&fields)?));
         }
-        Ok(result)
+        Ok(Rows(result))
     }
 
     pub(super) fn pairs(&self, table: &'static str, columns: &str) -> Result<BTreeMap<String, String>, StoreError> {
@@ -145,10 +168,10 @@ impl Loader<'_> {
 }
 
 struct Targets {
-    dirs: BTreeMap<Id, Dir>,
-    proxies: BTreeMap<Id, Proxy>,
-    handlers: BTreeMap<Id, Handler>,
-    redirects: BTreeMap<Id, Redirect>,
+    dirs: Rows<Dir>,
+    proxies: Rows<Proxy>,
+    handlers: Rows<Handler>,
+    redirects: Rows<Redirect>,
 }
 
 impl Targets {
@@ -156,10 +179,10 @@ impl Targets {
         let target_id = row.integer("target_id", 0)?;
         let target_type = row.text("target_type")?;
         let (table, target) = match target_type.as_str() {
-            "dir" => ("directory", self.dirs.get(&target_id).cloned().map(Target::Dir)),
-            "proxy" => ("proxy", self.proxies.get(&target_id).cloned().map(Target::Proxy)),
-            "handler" => ("handler", self.handlers.get(&target_id).cloned().map(Target::Handler)),
-            "redirect" => ("redirect", self.redirects.get(&target_id).cloned().map(Target::Redirect)),
+            "dir" => ("directory", self.dirs.get(target_id).cloned().map(Target::Dir)),
+            "proxy" => ("proxy", self.proxies.get(target_id).cloned().map(Target::Proxy)),
+            "handler" => ("handler", self.handlers.get(target_id).cloned().map(Target::Handler)),
+            "redirect" => ("redirect", self.redirects.get(target_id).cloned().map(Target::Redirect)),
             other => {
                 let message = format!("target_type is `{other}`, not `dir`, `proxy`, `handler` or `redirect`");
                 return Err(row.fault(message));
@@ -173,12 +196,12 @@ impl Targets {
 
 /// The host that a row belongs to.
 fn owner<'h>(
-    hosts: &'h mut BTreeMap<Id, (Id, Host)>,
+    hosts: &'h mut Rows<(Id, Host)>,
     table: &'static str,
     id: Id,
     host_id: Id,
 ) -> Result<&'h mut Host, StoreError> {
-    let found = hosts.get_mut(&host_id).map(|(_, host)| host);
+    let found = hosts.get_mut(host_id).map(|(_, host)| host);
     found.ok_or_else(|| dangling(table, id, "host_id", host_id, "host"))
 }
 
@@ -240,14 +263,14 @@ fn redirect(row: &Fields<'_>) -> Result<Redirect, StoreError> {
     Ok(Redirect { to: row.text("to")?, status: row.integer("status", Redirect::default().status)? })
 }
 
-fn proxy(row: &Fields<'_>, dirs: &BTreeMap<Id, Dir>, redirects: &BTreeMap<Id, Redirect>) -> Result<Proxy, StoreError> {
+fn proxy(row: &Fields<'_>, dirs: &Rows<Dir>, redirects: &Rows<Redirect>) -> Result<Proxy, StoreError> {
     let defaults = Proxy::default();
     let balance = row.text("balance")?.parse();
     let fallback_id = row.integer("fallback_id", 0)?;
     let (table, fallback) = match row.text("fallback_type")?.as_str() {
         "" => ("", None),
-        "dir" => ("directory", Some(dirs.get(&fallback_id).cloned().map(Target::Dir))),
-        "redirect" => ("redirect", Some(redirects.get(&fallback_id).cloned().map(Target::Redirect))),
+        "dir" => ("directory", Some(dirs.get(fallback_id).cloned().map(Target::Dir))),
+        "redirect" => ("redirect", Some(redirects.get(fallback_id).cloned().map(Target::Redirect))),
         other => return Err(row.fault(format!("fallback_type is `{other}`, not `dir`, `redirect` or empty"))),
     };
     let missing = || dangling("proxy", row.id, "fallback_id", fallback_id, table);
