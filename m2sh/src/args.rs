@@ -107,6 +107,8 @@ pub enum Command {
     Commit(Commit),
     /// Make a deployment folder with everything in it
     New(New),
+    /// Tell how the services of a procer are
+    Procs(Procs),
     /// Make the profile of one more service for procer
     Profile(NewProfile),
     /// Make a folder with everything in it, run it, and tell what to try
@@ -499,6 +501,17 @@ pub struct New {
     /// Why
     #[command(flatten)]
     pub because: Because,
+}
+
+/// Arguments of `procs`.
+#[derive(Debug, clap::Args)]
+pub struct Procs {
+    /// The folder with the profiles [default: $PROCER_PROFILES, else . or ./profiles]
+    #[arg(long, value_name = "FOLDER")]
+    pub profiles: Option<PathBuf>,
+    /// Which services [default: all]
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
 }
 
 /// Arguments of `profile`.

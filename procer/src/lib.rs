@@ -14,7 +14,7 @@
 pub mod args;
 mod check;
 mod claim;
-mod client;
+pub mod client;
 pub mod control;
 mod daemon;
 pub mod error;

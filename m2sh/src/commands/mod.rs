@@ -26,6 +26,7 @@ mod log;
 mod man;
 mod new;
 mod plan;
+mod procs;
 mod profile;
 mod reload;
 mod rollback;
@@ -87,6 +88,7 @@ pub fn run(command: Command, session: &mut Session) -> Result<Exit, Error> {
         Command::Rollback(args) => rollback::run(&args, session),
         Command::Commit(args) => commit::run(args, session),
         Command::New(args) => new::run(&args, session),
+        Command::Procs(args) => procs::run(&args, session),
         Command::Profile(args) => profile::run(&args, session),
         Command::Demo(args) => demo::run(&args, session),
         Command::Shell => shell::run(session),

@@ -7,13 +7,28 @@ mod logs;
 mod show;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::args::{Change, Command, Events, Names, Signal, Status as StatusArgs, Wait};
+use crate::args::{At, Change, Command, Events, Names, Signal, Status as StatusArgs, Wait};
 use crate::control::protocol::{Happened, Phase, Reply, Request, Status};
 use crate::error::Error;
 use crate::exit::Exit;
 use link::Link;
+pub use show::{COLUMNS, row};
+
+/// How services are: those of these names, or all.  The folder is the one that is given, or found as commands find it.
+///
+/// # Errors
+/// There is no procer, or no such service.
+pub fn services(profiles: Option<PathBuf>, names: Vec<String>) -> Result<Vec<Status>, Error> {
+    Ok(Link::open(&At { profiles })?.ask(&Request::Status { names })?.services)
+}
+
+/// Whether a service is what it shall be: one that is asked for by name has to be ready, or to have done what it had to do.
+pub fn is_well(service: &Status, named: bool) -> bool {
+    is_up(service) || !(named || service.wanted)
+}
 
 /// Does what a command says.
 pub(crate) fn run(command: Command) -> Result<Exit, Error> {
@@ -44,7 +59,7 @@ fn status(args: StatusArgs) -> Result<Exit, Error> {
     }
     show::table(&reply.services, args.json)?;
     let named = !args.names.is_empty();
-    let missing = reply.services.iter().any(|service| !is_up(service) && (named || service.wanted));
+    let missing = reply.services.iter().any(|service| !is_well(service, named));
     if !args.follow {
         return Ok(if missing { Exit::NotReady } else { Exit::Success });
     }

@@ -9,7 +9,7 @@ use crate::control::protocol::{Happened, Status};
 use crate::report::printable;
 
 /// The columns of a status.
-const COLUMNS: [&str; 6] = ["name", "state", "pid", "uptime", "restarts", "why"];
+pub const COLUMNS: [&str; 6] = ["name", "state", "pid", "uptime", "restarts", "why"];
 
 /// Services.
 pub(super) fn table(services: &[Status], json: bool) -> io::Result<()> {
@@ -42,7 +42,8 @@ pub(super) fn event(happened: &Happened, json: bool) -> io::Result<()> {
     out.flush()
 }
 
-fn row(service: &Status) -> [String; 6] {
+/// A status as a row of them, for people.
+pub fn row(service: &Status) -> [String; 6] {
     [
         printable(&service.name),
         service.state.word().to_owned(),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, test_kill_process};
-use testkit::{free_address, http, wait};
+use testkit::{Process, free_address, http, wait};
 
 use super::bench::Bench;
 
@@ -102,6 +102,34 @@ fn the_handlers_profile_answers() {
     let answer = http::ask(site.address, "GET /hello?to=you", "").text();
     assert!(answer.contains("query: to=you"), "{answer}");
     end(pid);
+}
+
+#[test]
+fn procer_keeps_a_new_folder_running() {
+    let site = Site::new();
+    site.m2sh("load").prints();
+    // What the handler needs beyond Python is another test's.
+    fs::remove_dir_all(site.path("profiles/hello")).unwrap();
+    site.m2sh("procs").exits(1).complains(&["procer: cannot ask the procer of `./profiles`: there is none"]);
+    let mut procer = site.m2sh("procer profiles run/procer.pid --foreground");
+    let _procer = Process::start(procer.command.stdout(Stdio::null()));
+    wait::until("procer", || site.path("profiles/.procer").exists().then_some(()));
+    let pid = || {
+        wait::until("the server", || {
+            let rows = site.m2sh("procs --json").command.output().unwrap().stdout;
+            let rows: serde_json::Value = serde_json::from_slice(&rows).ok()?;
+            let row = rows.as_array()?.iter().find(|row| row["name"] == "mongrel2" && row["state"] == "ready")?;
+            row["pid"].as_i64().and_then(|pid| Pid::from_raw(pid.try_into().ok()?))
+        })
+    };
+    let first = pid();
+    assert_eq!(site.m2sh("running").prints(), format!("mongrel2 at PID {} running.\n", first.as_raw_nonzero()));
+    let row = site.m2sh("procs mongrel2").prints();
+    assert!(row.starts_with(&format!("mongrel2\tready\t{}\t", first.as_raw_nonzero())), "{row}");
+    end(first);
+    wait::until("another server", || (pid() != first).then_some(()));
+    site.m2sh("procs nobody").exits(1);
+    site.m2sh("procer quit --profiles profiles").exits(0);
 }
 
 fn end(pid: Pid) {
