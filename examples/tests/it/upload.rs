@@ -120,6 +120,23 @@ fn hashes_files(handler: Option<Command>) {
     assert_eq!(running.upload_short(&[]).0, 200);
 }
 
+/// As the README has it: a long file, and what `sha256sum` says of it.
+#[test]
+fn a_hundred_mebibytes_have_the_checksum_of_sha256sum() {
+    let (Some(_), Some(python)) = (testkit::curl(), python("upload/upload.py")) else { return };
+    let files = Running::files(python);
+    let film = files.deployment.path().join("film.mp4");
+    fs::write(&film, random(1024 * 1024, SEED).repeat(100)).unwrap();
+    let output = Command::new("sha256sum").arg(&film).output().unwrap();
+    let digest = String::from_utf8(output.stdout).unwrap()[..64].to_owned();
+    let film = film.to_str().unwrap();
+    assert_eq!(curl(&["-T", film], &files.url()), (200, format!("{digest}\n")));
+    assert!(files.uploads().is_empty());
+
+    let Some(stream) = Running::stream() else { return };
+    assert_eq!(curl(&["-T", film], &stream.url()), (200, format!("104857600 {digest}\n")));
+}
+
 #[test]
 fn python_takes_no_other_file() {
     takes_no_other_file(python("upload/upload.py"));
