@@ -51,7 +51,7 @@ impl Person {
         let mut command = Command::new(env!("CARGO_BIN_EXE_m2sh"));
         command.args(words.split_whitespace()).env("HOME", bench.path("home")).env("TERM", "xterm");
         std::fs::create_dir_all(bench.path("home")).unwrap();
-        for name in ["XDG_STATE_HOME", "NO_COLOR", "SUDO_USER"] {
+        for name in ["XDG_STATE_HOME", "NO_COLOR", "SUDO_USER", "CI", "CLICOLOR", "CLICOLOR_FORCE"] {
             command.env_remove(name);
         }
         change(command.current_dir(bench.path("")));
