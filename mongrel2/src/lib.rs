@@ -8,7 +8,12 @@
 //! * [`summary`]: what many samples come to.  Pure.
 //! * [`wire`]: the bytes exchanged with handlers, each format rendered and parsed in one file.  Pure.
 //! * [`handler`]: write a handler in Rust.  [`control`]: ask a running server.
+//! * `app` (feature `app`): write a web application in Rust, for behind a server or on its own.
+//!
+//! Features: `async` has handlers under tokio, `app` applications behind a server, `app-http` those that stand alone.
 
+#[cfg(feature = "app")]
+pub mod app;
 pub mod config;
 pub mod control;
 pub mod handler;

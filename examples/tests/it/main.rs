@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod app;
 mod bbs;
 mod chat;
 mod handlertest;

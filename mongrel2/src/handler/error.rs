@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::wire::request::RequestError;
+use crate::wire::websocket::FrameError;
 
 /// Why a handler got no request, or could not send a reply.
 #[derive(Debug, Error)]
@@ -15,6 +16,9 @@ pub enum HandlerError {
         /// ZeroMQ's reason.
         reason: zmq::Error,
     },
+    /// The system has no more room for descriptors that an event loop watches.
+    #[error("cannot watch a socket: {0}")]
+    Watch(std::io::Error),
     /// A message arrived that isn't a request; the next one may well be.
     #[error("cannot use a request: {reason}")]
     Message {
@@ -32,6 +36,15 @@ pub enum HandlerError {
     /// The socket for replies failed.
     #[error("cannot send replies: {0}")]
     Send(zmq::Error),
+    /// The value can't be JSON: a key of a map is no text, or its own `Serialize` says so.
+    #[error("cannot make JSON of a value: {0}")]
+    Json(serde_json::Error),
+    /// The frame would break the protocol of WebSockets.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// The request doesn't ask for a WebSocket, so it can't become one.
+    #[error("the request is no handshake of a WebSocket")]
+    NoHandshake,
     /// The HTTP response isn't one.
     #[error(transparent)]
     Response(#[from] ResponseError),

@@ -6,14 +6,14 @@
 //! the one that it matches.  Once a server has subscribed, ZeroMQ keeps replies for it while it is away, up
 //! to `QUEUE`, and sends them when it is back.
 
-use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::error::HandlerError;
 use super::socket;
+use super::topics::{Topics, first_word};
 
 /// How long a reply waits for a subscription: long enough for a server that is being restarted.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// For how long dropping the socket waits for replies still on their way, in milliseconds.
 const LINGER: i32 = 1000;
@@ -21,21 +21,23 @@ const LINGER: i32 = 1000;
 /// How many replies may wait for a slow or absent server; ZeroMQ's 1,000 are soon gone with a broadcast.
 const QUEUE: i32 = 10_000;
 
+/// Connects a socket for replies.
+pub(super) fn connect(context: &zmq::Context, identity: &str, address: &str) -> Result<zmq::Socket, HandlerError> {
+    socket::connect(context, zmq::XPUB, address, |socket| {
+        socket.set_linger(LINGER)?;
+        socket.set_sndhwm(QUEUE)?;
+        if identity.is_empty() { Ok(()) } else { socket.set_identity(identity.as_bytes()) }
+    })
+}
+
 pub(super) struct Publisher {
     socket: zmq::Socket,
-    /// The prefixes that are subscribed to.  ZeroMQ tells of the first subscriber to a prefix and of the last
-    /// one's leaving, so this is a set and not a count, however many servers there are.
-    topics: HashSet<Vec<u8>>,
+    topics: Topics,
 }
 
 impl Publisher {
     pub(super) fn connect(context: &zmq::Context, identity: &str, address: &str) -> Result<Self, HandlerError> {
-        let socket = socket::connect(context, zmq::XPUB, address, |socket| {
-            socket.set_linger(LINGER)?;
-            socket.set_sndhwm(QUEUE)?;
-            if identity.is_empty() { Ok(()) } else { socket.set_identity(identity.as_bytes()) }
-        })?;
-        Ok(Self { socket, topics: HashSet::new() })
+        Ok(Self { socket: connect(context, identity, address)?, topics: Topics::default() })
     }
 
     /// Sends a message to the servers that have subscribed to its beginning.
@@ -50,7 +52,7 @@ impl Publisher {
         let start = Instant::now();
         loop {
             self.note_subscriptions()?;
-            if self.topics.iter().any(|topic| message.starts_with(topic)) {
+            if self.topics.want(message) {
                 return Ok(true);
             }
             if !socket::wait_readable(&self.socket, PATIENCE.saturating_sub(start.elapsed()))? {
@@ -59,32 +61,14 @@ impl Publisher {
         }
     }
 
-    /// Takes what has been heard of subscriptions: a byte 1 or 0, then the prefix.
     fn note_subscriptions(&mut self) -> zmq::Result<()> {
         loop {
             match self.socket.recv_bytes(zmq::DONTWAIT) {
-                Ok(notice) => self.note(&notice),
+                Ok(notice) => self.topics.note(&notice),
                 Err(zmq::Error::EAGAIN) => return Ok(()),
                 Err(zmq::Error::EINTR) => {}
                 Err(error) => return Err(error),
             }
         }
     }
-
-    fn note(&mut self, notice: &[u8]) {
-        match notice.split_first() {
-            Some((1, topic)) => {
-                self.topics.insert(topic.to_vec());
-            }
-            Some((0, topic)) => {
-                self.topics.remove(topic);
-            }
-            _ => {}
-        }
-    }
-}
-
-fn first_word(message: &[u8]) -> String {
-    let word = message.split(|byte| *byte == b' ').next().unwrap_or(message);
-    String::from_utf8_lossy(word).into_owned()
 }

@@ -8,3 +8,4 @@ pub mod netstring;
 pub mod reply;
 pub mod request;
 pub mod tnetstring;
+pub mod websocket;

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::netstring::{self, NetstringError};
 use super::tnetstring::{self, TnetstringError, Value};
+use super::websocket::{self, Frame, FrameError};
 use crate::config::Protocol;
 
 /// The path of a notice from the server itself.
@@ -281,6 +282,53 @@ impl Request {
     pub fn is_notice(&self) -> bool {
         self.path == NOTICE_PATH
     }
+
+    /// Which part of a long body the message is about; `None` if the body is here, whole.
+    pub fn upload(&self) -> Option<Upload<'_>> {
+        if let Some(offset) = self.header("UPLOAD_STREAM") {
+            let is_last = self.header("UPLOAD_STREAM_DONE").is_some();
+            return Some(offset.parse().map_or(Upload::Malformed, |offset| Upload::Piece { offset, is_last }));
+        }
+        match (self.header("x-mongrel2-upload-start"), self.header("x-mongrel2-upload-done")) {
+            (None, None) => None,
+            (Some(path), None) => Some(Upload::Started(path)),
+            (Some(start), Some(done)) if start == done => Some(Upload::Done(done)),
+            _ => Some(Upload::Malformed),
+        }
+    }
+
+    /// Whether a client asks for a WebSocket: to be accepted, or answered with an HTTP response.
+    pub fn is_handshake(&self) -> bool {
+        self.header("METHOD") == Some("WEBSOCKET_HANDSHAKE")
+    }
+
+    /// The frame that a client has sent on its WebSocket; `None` for any other message.
+    pub fn frame(&self) -> Option<Result<Frame<'_>, FrameError>> {
+        if self.header("METHOD") != Some("WEBSOCKET") {
+            return None;
+        }
+        let flags = self.header("FLAGS").and_then(|flags| u8::from_str_radix(flags.strip_prefix("0x")?, 16).ok());
+        Some(websocket::parse(flags.unwrap_or_default(), &self.body))
+    }
+}
+
+/// Which part of a long body a message is about (the manual, section 5.5, and "Uploads" of ours).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Upload<'a> {
+    /// The server has begun to write the body to the file of that path, which counts from the server's chroot.  The
+    /// message has all headers and no body; it needs no answer, but may have one.
+    Started(&'a str),
+    /// The file of that path is whole, and the handler's to move or remove.
+    Done(&'a str),
+    /// The body of this message is a part of the upload; only the first message has all headers.
+    Piece {
+        /// How many bytes came before it.
+        offset: u64,
+        /// Whether nothing comes behind it.
+        is_last: bool,
+    },
+    /// The headers contradict each other, as this server's never do: not to be believed.
+    Malformed,
 }
 
 /// Why a message is no request; fits after "cannot use a request:".
@@ -457,6 +505,47 @@ mod tests {
         assert_eq!((request.credits(), request.is_notice()), (None, false));
         let headers = Headers { client: &[], server: &[("DOWNLOAD_CREDITS", b"102400")] };
         assert_eq!(parse(&render(Protocol::Json, &ENVELOPE, headers, b"")).unwrap().credits(), Some(102_400));
+    }
+
+    fn with_headers(client: &[(&[u8], &[u8])], server: &[(&str, &[u8])], body: &[u8]) -> Request {
+        parse(&render(Protocol::Json, &ENVELOPE, Headers { client, server }, body)).unwrap()
+    }
+
+    #[test]
+    fn uploads() {
+        const START: (&[u8], &[u8]) = (b"x-mongrel2-upload-start", b"tmp/a");
+        let done = |path: &'static [u8]| -> (&[u8], &[u8]) { (b"x-mongrel2-upload-done", path) };
+        for (headers, expected) in [
+            (&[][..], None),
+            (&[START], Some(Upload::Started("tmp/a"))),
+            (&[START, done(b"tmp/a")], Some(Upload::Done("tmp/a"))),
+            (&[START, done(b"tmp/b")], Some(Upload::Malformed)),
+            (&[done(b"tmp/a")], Some(Upload::Malformed)),
+            // A client's header of that name comes in lower case.
+            (&[(b"UPLOAD_STREAM", b"0")], None),
+        ] {
+            assert_eq!(with_headers(headers, &[], b"").upload(), expected, "{headers:?}");
+        }
+        for (headers, expected) in [
+            (&[("UPLOAD_STREAM", &b"0"[..])][..], Upload::Piece { offset: 0, is_last: false }),
+            (&[("UPLOAD_STREAM", b"7"), ("UPLOAD_STREAM_DONE", b"1")], Upload::Piece { offset: 7, is_last: true }),
+            (&[("UPLOAD_STREAM", b"-1")], Upload::Malformed),
+        ] {
+            assert_eq!(with_headers(&[], headers, b"").upload(), Some(expected), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn messages_of_websockets() {
+        let message = |flags: &'static [u8]| with_headers(&[], &[("METHOD", b"WEBSOCKET"), ("FLAGS", flags)], b"hi");
+        assert_eq!(message(b"0x81").frame(), Some(Ok(Frame::Text("hi"))));
+        assert_eq!(message(b"0x8A").frame(), Some(Ok(Frame::Pong(b"hi"))));
+        for wrong in [&b""[..], b"81", b"0x", b"0x181", b"0xzz"] {
+            assert_eq!(message(wrong).frame(), Some(Err(FrameError::Flags(0))), "{}", wrong.escape_ascii());
+        }
+        let handshake = with_headers(&[], &[("METHOD", b"WEBSOCKET_HANDSHAKE")], b"key");
+        assert_eq!((handshake.frame(), handshake.is_handshake()), (None, true));
+        assert!(!message(b"0x81").is_handshake());
     }
 
     #[test]

@@ -1,31 +1,32 @@
 //! The handler library against a played server.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use mongrel2::config::Protocol;
-use mongrel2::handler::{Connection, HandlerError, Request, ResponseError};
+use mongrel2::handler::{Connection, Frame, FrameError, HandlerError, Request, ResponseError};
 use mongrel2::wire::reply;
 use mongrel2::wire::request::{self, Envelope, Headers};
 use testkit::FakeServer;
 
-const UUID: &str = "54c6755b-9628-40a4-9a2d-cc82a816345e";
+pub(crate) const UUID: &str = "54c6755b-9628-40a4-9a2d-cc82a816345e";
 
 fn connect(server: &FakeServer) -> Connection {
     Connection::connect("handler-id", server.requests_from(), server.replies_to()).expect("the addresses are valid")
 }
 
-fn message(id: u64, method: &str, body: &[u8]) -> Vec<u8> {
+pub(crate) fn message(id: u64, method: &str, body: &[u8]) -> Vec<u8> {
     let envelope = Envelope { sender: UUID, id, path: b"/hello" };
     let headers = Headers { client: &[(b"Host", b"localhost")], server: &[("METHOD", method.as_bytes())] };
     request::render(Protocol::Json, &envelope, headers, body)
 }
 
-fn sample(id: u64) -> Request {
+pub(crate) fn sample(id: u64) -> Request {
     request::parse(&message(id, "GET", b"")).expect("it was rendered here")
 }
 
 /// What the server gets, with the UUID left out.
-fn received(server: &FakeServer) -> String {
+pub(crate) fn received(server: &FakeServer) -> String {
     let message = server.recv();
     let rest = message.strip_prefix(format!("{UUID} ").as_bytes()).expect("it starts with the UUID");
     String::from_utf8(rest.to_vec()).expect("these tests send text")
@@ -67,6 +68,54 @@ fn what_the_server_is_told() {
     assert_eq!(received(&server), "3:X 7, 26:3:ctl,16:6:cancel,4:true!}]");
     connection.send_file(&request, "film.mp4").unwrap();
     assert_eq!(received(&server), "3:X 7, 22:8:sendfile,8:film.mp4,]");
+}
+
+#[test]
+fn json_and_websockets() {
+    let server = FakeServer::start();
+    let mut connection = connect(&server);
+    let request = sample(7);
+    let value = HashMap::from([("a", 1)]);
+    connection.reply_json(&request, &value).unwrap();
+    assert_eq!(received(&server), "1:7, {\"a\":1}");
+    connection.deliver_json(UUID, &[7, 8], &value).unwrap();
+    assert_eq!(received(&server), "3:7 8, {\"a\":1}");
+    connection.reply_http_json(&request, 201, &[("X-A", "b")], &value).unwrap();
+    let head = "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nX-A: b\r\nContent-Length: 7\r\n\r\n";
+    assert_eq!(received(&server), format!("1:7, {head}{{\"a\":1}}"));
+    connection.deliver_http_json(UUID, &[7, 8], 200, &[("content-type", "application/ld+json")], &value).unwrap();
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/ld+json\r\nContent-Length: 7\r\n\r\n";
+    assert_eq!(received(&server), format!("3:7 8, {head}{{\"a\":1}}"));
+
+    connection.reply_websocket(&request, &Frame::Text("hi")).unwrap();
+    assert_eq!(server.recv(), [format!("{UUID} 1:7, ").as_bytes(), b"\x81\x02hi"].concat());
+    connection.deliver_websocket(UUID, &[7, 8], &Frame::Ping(b"")).unwrap();
+    assert_eq!(server.recv(), [format!("{UUID} 3:7 8, ").as_bytes(), b"\x89\0"].concat());
+    connection.deliver_close(UUID, &[7, 8]).unwrap();
+    assert_eq!(received(&server), "3:7 8, ");
+}
+
+#[test]
+fn only_a_handshake_is_accepted() {
+    let server = FakeServer::start();
+    let mut connection = connect(&server);
+    server.send(message(7, "WEBSOCKET_HANDSHAKE", b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+    let handshake = connection.recv().unwrap();
+    connection.accept_websocket(&handshake, &[("Sec-WebSocket-Protocol", "chat")]).unwrap();
+    let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
+    assert_eq!(received(&server), format!("1:7, {head}"));
+
+    let other = connection.accept_websocket(&sample(7), &[]);
+    assert!(matches!(other, Err(HandlerError::NoHandshake)), "{other:?}");
+    let forged = Request { body: b"x\r\nSet-Cookie: a=b".to_vec(), ..handshake.clone() };
+    assert!(matches!(connection.accept_websocket(&forged, &[]), Err(HandlerError::Response(_))));
+    let long = connection.reply_websocket(&handshake, &Frame::Ping(&[0; 126]));
+    assert!(matches!(long, Err(HandlerError::Frame(FrameError::LongControl(126)))), "{long:?}");
+    let keys = HashMap::from([(vec![1], 1)]);
+    assert!(matches!(connection.reply_json(&handshake, &keys), Err(HandlerError::Json(_))));
+    connection.reply(&sample(8), b"nothing of that was sent").unwrap();
+    assert_eq!(received(&server), "1:8, nothing of that was sent");
 }
 
 #[test]

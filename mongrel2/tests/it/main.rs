@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+mod asynchronous;
+mod examples;
 mod handler;
 mod statistics;
 mod store;

@@ -64,7 +64,7 @@ impl Connection {
             if line.has_ended() {
                 self.stream.cut_short();
                 self.say_why(line);
-                break Some(Outcome::of(&pending.tracker, false));
+                break Some(Outcome::dropped(&pending.tracker));
             }
             let sent = match line.pop() {
                 Some(Item::Bytes(bytes)) => self.pass_bytes(&bytes, &mut pending.tracker, line).await,
@@ -83,6 +83,7 @@ impl Connection {
             };
             match sent {
                 Ok(bytes) => written += bytes,
+                Err(Unsent) if line.has_ended() => break Some(Outcome::dropped(&pending.tracker)),
                 Err(Unsent) => break Some(Outcome::of(&pending.tracker, false)),
             }
         };
@@ -198,5 +199,11 @@ impl Outcome {
     pub(super) fn of(tracker: &Tracker, keep_alive: bool) -> Self {
         let fallback = if tracker.is_untouched() { 499 } else { 200 };
         Self::new(tracker.status.unwrap_or(fallback), tracker.bytes, keep_alive)
+    }
+
+    /// Of one that a handler has cancelled, or that is too slow for its client: a part must not look like the whole.
+    fn dropped(tracker: &Tracker) -> Self {
+        let after = if tracker.is_untouched() { After::Close } else { After::Abort };
+        Self { after, ..Self::of(tracker, false) }
     }
 }

@@ -1,6 +1,8 @@
 //! Extended replies, download flow control, and handlers that all get each request.
 
 use std::fs;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::TcpStream;
 
 use mongrel2::config::{Handler, SendType, Target};
 use testkit::wait;
@@ -121,6 +123,20 @@ fn a_long_poll_lives_as_long_as_its_handler_says() {
     assert!(left.is_closed());
     peer.answer(&[kept_id], "at last");
     assert_eq!(kept.answer().text(), "at last");
+}
+
+#[test]
+fn a_part_of_a_cancelled_answer_does_not_look_like_the_whole() {
+    let (running, peer) = start(handler("one"), &[]);
+    let mut stream = TcpStream::connect(running.address()).unwrap();
+    stream.write_all(b"GET /one HTTP/1.0\r\n\r\n").unwrap();
+    let id = peer.request().id;
+    let part = "HTTP/1.1 200 OK\r\n\r\na part";
+    peer.reply(&[id], part);
+    stream.read_exact(&mut vec![0; part.len()]).unwrap();
+    extended(&peer, id, "3:ctl,12:6:cancel,0:~}");
+    let end = stream.read(&mut [0]);
+    assert_eq!(end.unwrap_err().kind(), ErrorKind::ConnectionReset, "only the end of the connection ends the answer");
 }
 
 #[test]

@@ -427,7 +427,10 @@ impl Client {
                 self.bytes.extend_from_slice(&piece[..size]);
                 true
             }
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => false,
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => {
+                self.cut_short = self.tls.is_some();
+                false
+            }
             // TLS says what it has to say before it reads.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => false,
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => {

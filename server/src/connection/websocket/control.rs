@@ -3,6 +3,8 @@
 use std::mem;
 use std::ops::Range;
 
+use mongrel2::wire::websocket::may_close_with;
+
 use super::frame::{Frame, Kind};
 use super::{Fault, Payload};
 
@@ -37,17 +39,11 @@ fn check(kind: Kind, payload: &[u8]) -> Result<(), Fault> {
         [] => Ok(()),
         [_] => Err(Fault::CloseLength),
         [high, low, reason @ ..] => match u16::from_be_bytes([*high, *low]) {
-            code if !may_be_sent(code) => Err(Fault::CloseCode(code)),
+            code if !may_close_with(code) => Err(Fault::CloseCode(code)),
             _ if str::from_utf8(reason).is_err() => Err(Fault::Text),
             _ => Ok(()),
         },
     }
-}
-
-/// Whether a code may be in a Close frame (section 7.4): those that are registered, but for those that stand for the
-/// lack of one, and those that are free for use.  1012 to 1014 were registered later.
-fn may_be_sent(code: u16) -> bool {
-    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }
 
 /// The frame with which a server says why it closes.
@@ -59,17 +55,6 @@ pub(crate) fn close_frame(code: u16) -> [u8; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn codes() {
-        // Sections 7.4.1 and 7.4.2.
-        for code in [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999] {
-            assert!(may_be_sent(code), "{code}");
-        }
-        for code in [0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535] {
-            assert!(!may_be_sent(code), "{code}");
-        }
-    }
 
     #[test]
     fn payloads_of_close_frames() {

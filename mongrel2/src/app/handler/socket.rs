@@ -1,0 +1,193 @@
+//! A WebSocket behind a server, which has unmasked, joined and judged what comes; pings and closes are ours to answer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::exchange::Exchange;
+use crate::app::{BoxFuture, Duplex, Message, SocketError, WriteError};
+use crate::wire::websocket::{self, Close, Frame};
+
+/// How many bytes may wait for an application that doesn't receive.
+const LONGEST_QUEUE: usize = 1024 * 1024;
+
+/// What a waiting message costs beside its bytes.
+const OVERHEAD: usize = 64;
+
+/// How long a client may take to answer a close.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The application has ended without closing (RFC 6455, section 7.4.1, and what was registered later).
+const UNEXPECTED: u16 = 1011;
+
+/// Messages of a client that wait for the application.
+pub(super) struct Inbox {
+    messages: UnboundedReceiver<Incoming>,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// The way there.
+pub(super) struct Entrance {
+    messages: UnboundedSender<Incoming>,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// The first byte of a frame, and its payload.
+type Incoming = (u8, Vec<u8>);
+
+/// An inbox, empty.
+pub(super) fn inbox() -> (Entrance, Inbox) {
+    let ((sender, messages), waiting) = (unbounded_channel(), Arc::<AtomicUsize>::default());
+    (Entrance { messages: sender, waiting: Arc::clone(&waiting) }, Inbox { messages, waiting })
+}
+
+impl Entrance {
+    /// Takes a message; gives whether there was room for it.
+    pub(super) fn push(&self, flags: u8, body: Vec<u8>) -> bool {
+        let size = body.len() + OVERHEAD;
+        if self.waiting.fetch_add(size, Ordering::Relaxed) + size > LONGEST_QUEUE {
+            return false;
+        }
+        // An application that has ended its WebSocket doesn't want it any more.
+        let _ = self.messages.send((flags, body));
+        true
+    }
+
+    /// Closes as if the client had, with that code.
+    pub(super) fn close(&self, code: u16) {
+        let _ = self.messages.send((0x88, code.to_be_bytes().to_vec()));
+    }
+}
+
+impl Inbox {
+    async fn next(&mut self) -> Option<Incoming> {
+        let (flags, body) = self.messages.recv().await?;
+        self.waiting.fetch_sub(body.len().saturating_add(OVERHEAD), Ordering::Relaxed);
+        Some((flags, body))
+    }
+}
+
+/// A WebSocket.
+pub(super) struct Socket {
+    exchange: Arc<Exchange>,
+    inbox: Inbox,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// A message was given up in the middle: nothing can be sent behind it.
+    Sending,
+    /// Our close has been sent.
+    Closing,
+    Closed,
+}
+
+impl Socket {
+    pub(super) fn new(exchange: Arc<Exchange>, inbox: Inbox) -> Self {
+        Self { exchange, inbox, state: State::Open }
+    }
+
+    async fn next_message(&mut self) -> Result<Option<Message>, SocketError> {
+        loop {
+            if self.state != State::Open {
+                return Err(SocketError::Closed);
+            }
+            let Some((flags, body)) = self.inbox.next().await else {
+                self.state = State::Closed;
+                return Err(SocketError::Gone);
+            };
+            match websocket::parse(flags, &body) {
+                Ok(Frame::Text(text)) => return Ok(Some(Message::Text(text.to_owned()))),
+                Ok(Frame::Binary(_)) => return Ok(Some(Message::Binary(body.into()))),
+                Ok(Frame::Ping(bytes)) => self.say(&Frame::Pong(bytes)),
+                Ok(Frame::Pong(_)) => {}
+                Ok(close @ Frame::Close(_)) => {
+                    self.say(&close);
+                    self.end();
+                    return Ok(None);
+                }
+                Err(_) => {
+                    self.say(&Frame::Close(Some(Close { code: 1002, reason: "" })));
+                    self.end();
+                    return Err(SocketError::Protocol);
+                }
+            }
+        }
+    }
+
+    async fn send_frame(&mut self, frame: &Frame<'_>) -> Result<(), SocketError> {
+        if self.state != State::Open {
+            return Err(SocketError::Closed);
+        }
+        let mut bytes = Vec::new();
+        websocket::render(&mut bytes, frame).map_err(|_| SocketError::Close)?;
+        self.state = State::Sending;
+        let sent = self.exchange.send(&bytes).await;
+        self.state = State::Open;
+        sent.map_err(|_: WriteError| SocketError::Gone)
+    }
+
+    async fn await_close(&mut self) {
+        while let Some((flags, _)) = self.inbox.next().await {
+            if flags == 0x88 {
+                return;
+            }
+        }
+    }
+
+    /// Says a few bytes at once: whoever receives may give that up.
+    fn say(&self, frame: &Frame<'_>) {
+        let mut bytes = Vec::new();
+        if websocket::render(&mut bytes, frame).is_ok() {
+            self.exchange.say(&bytes);
+        }
+    }
+
+    fn end(&mut self) {
+        self.state = State::Closed;
+        self.exchange.close();
+    }
+}
+
+impl Duplex for Socket {
+    fn recv(&mut self) -> BoxFuture<'_, Result<Option<Message>, SocketError>> {
+        Box::pin(self.next_message())
+    }
+
+    fn send(&mut self, message: Message) -> BoxFuture<'_, Result<(), SocketError>> {
+        Box::pin(async move {
+            match &message {
+                Message::Text(text) => self.send_frame(&Frame::Text(text)).await,
+                Message::Binary(bytes) => self.send_frame(&Frame::Binary(bytes)).await,
+            }
+        })
+    }
+
+    fn close(&mut self, code: u16, reason: String) -> BoxFuture<'_, Result<(), SocketError>> {
+        Box::pin(async move {
+            self.send_frame(&Frame::Close(Some(Close { code, reason: &reason }))).await?;
+            self.state = State::Closing;
+            // A client that doesn't answer has had its chance.
+            let _ = tokio::time::timeout(PATIENCE, self.await_close()).await;
+            self.end();
+            Ok(())
+        })
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        match self.state {
+            State::Open => {
+                self.say(&Frame::Close(Some(Close { code: UNEXPECTED, reason: "" })));
+                self.end();
+            }
+            State::Sending | State::Closing => self.end(),
+            State::Closed => {}
+        }
+    }
+}
