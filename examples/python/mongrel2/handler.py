@@ -80,7 +80,7 @@ class Connection:
                 warn(f"skipped a message: {error}")
 
     def _is_readable(self, deadline: Optional[float]) -> bool:
-        if deadline is None:
+        if deadline is None or self.requests.events & zmq.POLLIN:
             return True
         return bool(self.requests.poll(max(0, deadline - time.monotonic()) * 1000))
 
@@ -201,7 +201,7 @@ class Connection:
 
     def _hear(self) -> None:
         """Takes what has come of subscriptions: a byte 1 or 0, then the prefix."""
-        while self.replies.poll(0):
+        while self.replies.events & zmq.POLLIN:
             notice = self.replies.recv()
             if notice[:1] == b"\x01":
                 self._topics.add(notice[1:])

@@ -9,7 +9,7 @@ use super::{example, python};
 fn it_tells_what_it_was_asked_and_kills_who_wants_it() {
     let Some(mut handler) = python("handlertest/handlertest.py") else { return };
     let deployment = Deployment::of(example("handlertest/config.rhai"), &["6767", "9981", "9980"]);
-    let _server = deployment.start();
+    let server = deployment.start();
     let handler = Process::start(handler.args([deployment.endpoint(1), deployment.endpoint(2)]));
     let address = deployment.address(0);
 
@@ -25,5 +25,10 @@ fn it_tells_what_it_was_asked_and_kills_who_wants_it() {
     client.send("GET /handlertest HTTP/1.1\r\nHost: x\r\nKillme: yes\r\n\r\n");
     assert!(client.is_closed());
     handler.wait_for_stderr("wants to be killed");
+    assert_eq!(ask(address, "GET /handlertest", "").status, 200);
+
+    // A server that comes back is answered as if nothing had been.
+    drop(server);
+    let _server = deployment.start();
     assert_eq!(ask(address, "GET /handlertest", "").status, 200);
 }
