@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import socket
 import sys
 import unittest
 from pathlib import Path
@@ -116,8 +117,11 @@ class Replies(Case):
 
     def test_a_reply_for_nobody_is_told(self) -> None:
         req = self.ask()
-        self.server.stop()
-        elsewhere = handler.Connection("", self.server.requests_from, self.server.replies_to)
+        nobody = socket.socket()  # it has a port and doesn't listen
+        self.addCleanup(nobody.close)
+        nobody.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{nobody.getsockname()[1]}"
+        elsewhere = handler.Connection("", address, address)
         self.addCleanup(elsewhere.shutdown)
         for _ in range(2):
             self.assertIn("no server has subscribed", self.told(lambda: elsewhere.reply(req, b"x"))[1])
