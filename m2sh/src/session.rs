@@ -92,8 +92,7 @@ impl Session {
     pub fn kept(&self, number: i64) -> Result<Option<Config>, Error> {
         let read = |database: Database| {
             let Some(mut config) = database.generation(number)? else { return Ok(None) };
-            let used = config.secret_names();
-            config.secrets = database.secrets()?.into_iter().filter(|(name, _)| used.contains(name)).collect();
+            config.keep_secrets(database.secrets()?);
             Ok(Some(config))
         };
         let (doing, database) = (format!("read generation {number}"), self.database()?);

@@ -64,12 +64,7 @@ impl<'a> Builder<'a> {
         let options = Options::read(self.session, &self.commit);
         self.config.settings = options.settings;
         self.config.mimetypes = options.mimetypes;
-        let mut secrets = self.session.secrets();
-        if !secrets.is_empty() {
-            let used = self.config.secret_names();
-            secrets.retain(|name, _| used.contains(name));
-        }
-        self.config.secrets = secrets;
+        self.config.keep_secrets(self.session.secrets());
         let (checked, problems) = match check(std::mem::take(&mut self.config)) {
             Ok((checked, problems)) => (Some(checked), problems),
             Err(problems) => (None, problems),

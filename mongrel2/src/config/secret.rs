@@ -62,6 +62,16 @@ impl Config {
         names
     }
 
+    /// Takes those of the secrets that it refers to.
+    pub fn keep_secrets(&mut self, mut known: BTreeMap<String, String>) {
+        // Looking for them costs a while where there are many routes.
+        if !known.is_empty() {
+            let used = self.secret_names();
+            known.retain(|name, _| used.contains(name));
+        }
+        self.secrets = known;
+    }
+
     /// The same configuration with its secrets in the place of what refers to them; `None` if it has none.
     pub(super) fn filled(&self) -> Option<Self> {
         if self.secrets.is_empty() {

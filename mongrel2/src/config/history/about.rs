@@ -31,7 +31,7 @@ impl About {
     /// About those that are other ones after a change of the configuration, come with it or go.  What is not part of a
     /// server is about all.
     pub(in crate::config) fn change(old: &Config, new: &Config) -> Self {
-        if old.settings != new.settings || old.mimetypes != new.mimetypes {
+        if old.settings != new.settings || old.mimetypes != new.mimetypes || old.secrets != new.secrets {
             return Self::All;
         }
         let (before, after) = (by_uuid(old), by_uuid(new));
@@ -120,6 +120,8 @@ mod tests {
         check(&About::change(&old, &config(&[("a", 1), ("b", 9), ("d", 4)])), Some("b c d"));
         let settings = [("limits.min_ping".to_owned(), "0".to_owned())].into();
         check(&About::change(&old, &Config { settings, ..old.clone() }), Some("*"));
+        let secrets = [("TOKEN".to_owned(), "hunter2".to_owned())].into();
+        check(&About::change(&old, &Config { secrets, ..old.clone() }), Some("*"));
     }
 
     #[test]
