@@ -3,7 +3,7 @@
 //! `run` is a program that ends when the service is in the background, `pid_file` names the file with its PID, `depends` the
 //! profiles that have to run before, and `restart` is there if it is to be started again.  A profile appears as a whole.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
@@ -107,23 +107,6 @@ pub fn all(profiles: &Path) -> io::Result<BTreeMap<String, Vec<String>>> {
     Ok(all)
 }
 
-/// The way from a new profile over what it depends on back to itself, if there is one.
-pub fn circle(name: &str, depends: &[String], all: &BTreeMap<String, Vec<String>>) -> Option<Vec<String>> {
-    let mut seen = BTreeSet::new();
-    let mut ways: Vec<Vec<String>> = depends.iter().map(|first| vec![name.to_owned(), first.clone()]).collect();
-    while let Some(way) = ways.pop() {
-        let last = way.last().expect("a way has a beginning");
-        if last == name {
-            return Some(way);
-        }
-        if seen.insert(last.clone()) {
-            let next = all.get(last).into_iter().flatten();
-            ways.extend(next.map(|next| way.iter().cloned().chain([next.clone()]).collect()));
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,20 +150,5 @@ mod tests {
         for name in ["", ".hidden", "-x", "a b", "a/b", "ä", "..", &"x".repeat(65)] {
             assert!(fault(name).is_some(), "{name}");
         }
-    }
-
-    #[test]
-    fn circles_are_found_however_long() {
-        let all: BTreeMap<String, Vec<String>> = [("a", "b"), ("b", "c d"), ("c", "web"), ("d", "a")]
-            .map(|(name, depends)| (name.to_owned(), depends.split(' ').map(str::to_owned).collect()))
-            .into();
-        let check = |depends: &str, expected: Option<&str>| {
-            let depends: Vec<String> = depends.split_whitespace().map(str::to_owned).collect();
-            assert_eq!(circle("web", &depends, &all).map(|way| way.join(" ")).as_deref(), expected);
-        };
-        check("", None);
-        check("a", Some("web a b c web"));
-        check("web", Some("web web"));
-        check("x", None);
     }
 }

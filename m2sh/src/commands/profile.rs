@@ -1,15 +1,17 @@
 //! `m2sh profile new`: the folder of one more service for procer.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use mongrel2::config::closest;
+use procer::order::{Fault, Order};
 use serde_json::json;
 
 use crate::args::NewProfile;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::profile::{Profile, all, as_it_is, circle, fault, in_background};
+use crate::profile::{Profile, all, as_it_is, fault, in_background};
 use crate::session::Session;
 use crate::show::escape;
 
@@ -71,14 +73,15 @@ fn plain(path: PathBuf) -> Result<String, String> {
 }
 
 /// That everything it depends on is there, and does not depend on it; else why not, and what may be meant.
-fn known(
-    profile: &Profile,
-    there: &std::collections::BTreeMap<String, Vec<String>>,
-) -> Result<(), (String, Option<String>)> {
-    if let Some(way) = circle(&profile.name, &profile.depends, there) {
-        return Err((format!("it would depend on itself: {}", way.join(" -> ")), None));
-    }
-    let Some(missing) = profile.depends.iter().find(|name| !there.contains_key(*name)) else { return Ok(()) };
+fn known(profile: &Profile, there: &BTreeMap<String, Vec<String>>) -> Result<(), (String, Option<String>)> {
+    let others = there.iter().filter(|(name, _)| **name != profile.name);
+    let services = others.chain([(&profile.name, &profile.depends)]);
+    let order = Order::new(services.map(|(name, depends)| (name.as_str(), depends.as_slice())));
+    let missing = match order.fault(&profile.name) {
+        None => return Ok(()),
+        Some(Fault::Circle(way)) => return Err((format!("it would depend on itself: {}", way.join(" -> ")), None)),
+        Some(Fault::Unknown(missing, _)) => missing,
+    };
     let meant = closest(missing, there.keys().map(String::as_str)).map(|meant| format!("did you mean `{meant}`?"));
     let names = there.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let every = (!names.is_empty()).then(|| format!("every profile that there is: {names}"));
@@ -92,5 +95,28 @@ fn no_folder(doing: &str, folder: &Path, error: &io::Error) -> Error {
             refusal.hint("name it with `-dir`, or be in the deployment's folder: `m2sh new` makes one")
         }
         _ => refusal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn circles_are_found_however_long() {
+        let there: BTreeMap<String, Vec<String>> = [("a", "b"), ("b", "c d"), ("c", "web"), ("d", "a"), ("x", "")]
+            .map(|(name, depends)| (name.to_owned(), depends.split_whitespace().map(str::to_owned).collect()))
+            .into();
+        let check = |depends: &str, expected: Option<&str>| {
+            let depends = depends.split_whitespace().map(str::to_owned).collect();
+            let (run, pid_file) = (String::new(), String::new());
+            let profile = Profile { name: "web".into(), run, pid_file, restart: false, depends };
+            let found = known(&profile, &there).err().map(|(cause, _)| cause);
+            assert_eq!(found, expected.map(|way| format!("it would depend on itself: {way}")));
+        };
+        check("", None);
+        check("a", Some("web -> a -> b -> c -> web"));
+        check("web", Some("web -> web"));
+        check("x", None);
     }
 }
