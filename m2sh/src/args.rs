@@ -9,6 +9,7 @@ mod pages;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -113,6 +114,8 @@ pub enum Command {
     Profile(NewProfile),
     /// Make a folder with everything in it, run it, and tell what to try
     Demo(Demo),
+    /// Try whether a server, hosts of applications or a handler do what is promised
+    Conformance(Conformance),
     /// Explain m2sh or one of its commands
     Help(Help),
     /// Print what makes a shell complete the command line of m2sh
@@ -560,6 +563,43 @@ pub struct Demo {
     /// The port to listen on [default: the script's, which is 6767]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
+}
+
+/// What `conformance` tries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Tried {
+    /// A server, with clients and handlers that are played
+    Server,
+}
+
+/// Arguments of `conformance`.
+#[derive(Debug, clap::Args)]
+pub struct Conformance {
+    /// What to try
+    #[arg(value_name = "WHAT", default_value = "server")]
+    pub tried: Tried,
+    /// Only cases that have this in their names
+    #[arg(long, value_name = "TEXT", num_args = 1)]
+    pub only: Vec<String>,
+    /// List the cases, and run none
+    #[arg(long)]
+    pub list: bool,
+    /// How many seconds anything may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub patience: u32,
+    /// Write the results to a file, as XML in the form of JUnit
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// The program of the server, run as `PROGRAM config.sqlite UUID` [default: this one]
+    #[arg(long, value_name = "PROGRAM")]
+    pub program: Option<PathBuf>,
+}
+
+impl Conformance {
+    /// How long anything may take.
+    pub fn patience(&self) -> Duration {
+        Duration::from_secs(self.patience.into())
+    }
 }
 
 /// Arguments of `help`.

@@ -7,6 +7,7 @@ mod check;
 mod commit;
 mod complete;
 mod completions;
+mod conformance;
 mod control;
 mod convert;
 mod crew;
@@ -91,6 +92,7 @@ pub fn run(command: Command, session: &mut Session) -> Result<Exit, Error> {
         Command::Procs(args) => procs::run(&args, session),
         Command::Profile(args) => profile::run(&args, session),
         Command::Demo(args) => demo::run(&args, session),
+        Command::Conformance(args) => conformance::run(&args, session),
         Command::Shell => shell::run(session),
         Command::Completions(args) => completions::run(&args, session),
         Command::Man(args) => man::run(&args, session),

@@ -1,0 +1,223 @@
+//! A client that says no more than it is told to, and sees whether an answer is whole.
+
+mod answer;
+mod socket;
+
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
+
+pub use answer::Answer;
+pub use socket::{HANDSHAKE, Socket, frame};
+
+use crate::check::{Problem, Verdict, escaped};
+
+/// The longest head of an answer.
+const MAX_HEAD: u64 = 256 * 1024;
+/// The longest body.
+const MAX_BODY: u64 = 256 * 1024 * 1024;
+
+/// A connection to a server; closed when it is dropped.
+#[derive(Debug)]
+pub struct Client(BufReader<TcpStream>);
+
+/// How a connection has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// In good order.
+    Closed,
+    /// By a reset: what was on its way may be lost.
+    Reset,
+}
+
+/// Sends a request on a connection of its own, and takes the answer.
+///
+/// `line` is as in `GET /path HTTP/1.1`; headers are lines with their ends.  The answer is the connection's last.
+///
+/// # Errors
+/// There is none.
+pub fn ask(
+    address: SocketAddr,
+    patience: Duration,
+    line: &str,
+    headers: &str,
+    body: impl AsRef<[u8]>,
+) -> Verdict<Answer> {
+    let (mut client, body) = (Client::connect(address, patience)?, body.as_ref());
+    let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+    client.send(format!("{line}\r\nHost: localhost\r\nConnection: close\r\n{length}{headers}\r\n"))?;
+    // An answer may come before all of the body has gone.
+    let _ = client.send(body);
+    client.answer(line.starts_with("HEAD "))
+}
+
+impl Client {
+    /// Connects; whatever it waits for may take as long as that.
+    ///
+    /// # Errors
+    /// Nobody listens.
+    pub fn connect(address: SocketAddr, patience: Duration) -> Verdict<Self> {
+        let stream = TcpStream::connect_timeout(&address, patience)?;
+        stream.set_read_timeout(Some(patience)).and(stream.set_write_timeout(Some(patience)))?;
+        stream.set_nodelay(true)?;
+        Ok(Self(BufReader::new(stream)))
+    }
+
+    /// Sends bytes.
+    ///
+    /// # Errors
+    /// The server takes no more.
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> Verdict {
+        Ok(self.0.get_mut().write_all(bytes.as_ref())?)
+    }
+
+    /// Sends a request without a body; `line` is as in `GET /path`.
+    ///
+    /// # Errors
+    /// The server takes no more.
+    pub fn get(&mut self, line: &str) -> Verdict {
+        self.send(format!("{line} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+    }
+
+    /// Says that nothing more comes.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn finish(&self) -> Verdict {
+        Ok(self.0.get_ref().shutdown(Shutdown::Write)?)
+    }
+
+    /// Takes an answer; to HEAD it has no body.
+    ///
+    /// # Errors
+    /// Nothing comes, or something that is no answer.
+    pub fn answer(&mut self, is_to_head: bool) -> Verdict<Answer> {
+        let head = self.head()?;
+        let mut answer = Answer::parse(&head)?;
+        match answer.length(is_to_head)? {
+            answer::Length::Bytes(length) => {
+                answer.is_whole = self.body(length.min(MAX_BODY), &mut answer.body)? == length;
+            }
+            answer::Length::Chunked => answer.is_whole = self.chunks(&mut answer.body)?,
+            answer::Length::ToTheEnd => {
+                let (rest, end) = self.rest()?;
+                (answer.body, answer.is_whole) = (rest, end == End::Closed);
+            }
+        }
+        Ok(answer)
+    }
+
+    /// Takes exactly so many bytes.
+    ///
+    /// # Errors
+    /// They don't come.
+    pub fn take(&mut self, length: usize) -> Verdict<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        self.0.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Takes exactly these bytes.
+    ///
+    /// # Errors
+    /// Others come, or not enough.
+    pub fn expect(&mut self, wanted: impl AsRef<[u8]>) -> Verdict {
+        let wanted = wanted.as_ref();
+        let mut found = Vec::new();
+        while found.len() < wanted.len() && wanted.starts_with(&found) {
+            let mut byte = [0];
+            match self.0.read_exact(&mut byte) {
+                Ok(()) => found.push(byte[0]),
+                Err(error) => return Err(Problem::from(error).when(format!("after `{}`", escaped(&found)))),
+            }
+        }
+        crate::check::same("what comes", found, wanted)
+    }
+
+    /// Takes all up to a byte, which isn't given.
+    ///
+    /// # Errors
+    /// It doesn't come.
+    pub fn until(&mut self, byte: u8) -> Verdict<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.0.by_ref().take(MAX_BODY).read_until(byte, &mut bytes)?;
+        match bytes.pop() {
+            Some(last) if last == byte => Ok(bytes),
+            _ => Err(Problem::wrong("the connection ends early")),
+        }
+    }
+
+    /// Takes what comes up to the end of the connection.
+    ///
+    /// # Errors
+    /// It doesn't end.
+    pub fn rest(&mut self) -> Verdict<(Vec<u8>, End)> {
+        let mut bytes = Vec::new();
+        match self.0.by_ref().take(MAX_BODY).read_to_end(&mut bytes) {
+            Ok(_) => Ok((bytes, End::Closed)),
+            Err(error) if is_reset(error.kind()) => Ok((bytes, End::Reset)),
+            Err(error) => Err(Problem::from(error).when(format!("behind `{}`", escaped(&bytes)))),
+        }
+    }
+
+    /// That the connection ends, and nothing comes before.
+    ///
+    /// # Errors
+    /// It doesn't, or something comes.
+    pub fn is_closed(&mut self) -> Verdict {
+        let (rest, _) = self.rest().map_err(|problem| problem.when("waiting for the connection's end"))?;
+        crate::check::same("what comes before the connection's end", rest, "")
+    }
+
+    fn head(&mut self) -> Verdict<Vec<u8>> {
+        let mut head = Vec::new();
+        let mut limited = self.0.by_ref().take(MAX_HEAD);
+        while !head.ends_with(b"\r\n\r\n") {
+            if limited.read_until(b'\n', &mut head)? == 0 {
+                return Err(Problem::wrong(format!("no answer comes but `{}`", escaped(&head))));
+            }
+        }
+        Ok(head)
+    }
+
+    /// Reads so many bytes, or as many as there are; gives how many.
+    fn body(&mut self, length: u64, body: &mut Vec<u8>) -> Verdict<u64> {
+        let before = body.len();
+        match self.0.by_ref().take(length).read_to_end(body) {
+            Ok(_) => {}
+            Err(error) if is_reset(error.kind()) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok((body.len() - before) as u64)
+    }
+
+    /// Reads chunks; gives whether there was a last one.
+    fn chunks(&mut self, body: &mut Vec<u8>) -> Verdict<bool> {
+        loop {
+            let mut line = Vec::new();
+            match self.0.by_ref().take(100).read_until(b'\n', &mut line) {
+                Ok(_) => {}
+                Err(error) if is_reset(error.kind()) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let Some(size) = line.strip_suffix(b"\r\n") else { return Ok(false) };
+            let size = str::from_utf8(size).ok().and_then(|size| u64::from_str_radix(size, 16).ok());
+            let size = size.ok_or_else(|| Problem::wrong(format!("`{}` is no size of a chunk", escaped(&line))))?;
+            if self.body(size.min(MAX_BODY), body)? < size {
+                return Ok(false);
+            }
+            let mut end = Vec::new();
+            if self.body(2, &mut end)? < 2 {
+                return Ok(false);
+            }
+            crate::check::same("the end of a chunk", end, "\r\n")?;
+            if size == 0 {
+                return Ok(true);
+            }
+        }
+    }
+}
+
+fn is_reset(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted)
+}

@@ -1,0 +1,124 @@
+//! Runs suites, as far as they are asked for, and tells what came of them.
+
+use std::fs;
+
+use conformance::case::{self, Case};
+use conformance::report::{Count, Outcome, Report, Row, count, junit};
+use serde_json::json;
+
+use crate::args::Conformance;
+use crate::error::{Error, say};
+use crate::exit::Exit;
+use crate::progress::during;
+use crate::show::{Cell, Colour, Form, Show, tabbed};
+
+/// What is tried, and what came of it up to now.
+pub(super) struct Runner<'a> {
+    args: &'a Conformance,
+    show: &'a mut Show,
+    reports: Vec<Report>,
+}
+
+impl<'a> Runner<'a> {
+    pub(super) fn new(args: &'a Conformance, show: &'a mut Show) -> Self {
+        Self { args, show, reports: Vec::new() }
+    }
+
+    /// Runs those cases of a suite that are asked for; the subject is made only if there are any.
+    ///
+    /// # Errors
+    /// The subject can't be made.
+    pub(super) fn suite<S>(
+        &mut self,
+        suite: &str,
+        mut cases: Vec<Case<S>>,
+        subject: impl FnOnce() -> Result<S, Error>,
+    ) -> Result<(), Error> {
+        let only = &self.args.only;
+        cases.retain(|case| only.is_empty() || only.iter().any(|part| case.name.contains(part.as_str())));
+        if self.args.list {
+            let rows = cases.iter().map(|case| case.skip("it was only to be listed")).collect();
+            self.reports.push(Report { suite: suite.to_owned(), rows });
+            return Ok(());
+        }
+        if cases.is_empty() {
+            return Ok(());
+        }
+        let subject = during(&format!("start what is tried by `{suite}`"), subject)?;
+        let streams = self.show.form() == Form::Lines;
+        let mut told = Ok(());
+        let report = during(&format!("run the cases of `{suite}`"), || {
+            case::run(suite, &cases, &subject, &mut |row| {
+                if streams && told.is_ok() {
+                    let line = self.show.line(&tabbed(&cells(suite, row)));
+                    told = line.and_then(|()| self.show.flush());
+                }
+            })
+        });
+        told?;
+        self.reports.push(report);
+        Ok(())
+    }
+
+    /// Tells what came of all, and gives how m2sh ends.
+    ///
+    /// # Errors
+    /// There is no such case; the output can't be written.
+    pub(super) fn finish(self) -> Result<Exit, Error> {
+        if self.reports.iter().all(|report| report.rows.is_empty()) {
+            return Err(Error::usage("run a case", "no name of a case has that in it")
+                .hint("`m2sh conformance -list` lists them all"));
+        }
+        if self.args.list {
+            return self.list();
+        }
+        if let Some(file) = &self.args.junit {
+            fs::write(file, junit("m2sh conformance", &self.reports))
+                .map_err(|error| Error::cannot(format!("write `{}`", file.display()), error))?;
+        }
+        let rows = || self.reports.iter().flat_map(|report| report.rows.iter().map(|row| (report.suite.as_str(), row)));
+        match self.show.form() {
+            Form::Json => self.show.json(&rows().map(|(suite, row)| object(suite, row)).collect::<Vec<_>>())?,
+            Form::Terminal => {
+                let cells = rows().map(|(suite, row)| cells(suite, row));
+                self.show.table(&["suite", "case", "outcome", "why"], cells.collect::<Vec<_>>())?;
+            }
+            Form::Lines => {}
+        }
+        self.show.flush()?;
+        let count = count(&self.reports);
+        let Count { passed, failed, skipped } = count;
+        let colour = if failed == 0 { Colour::Green } else { Colour::Red };
+        say(&self.show.painted(&format!("{passed} passed, {failed} failed, {skipped} skipped"), colour));
+        Ok(if failed == 0 { Exit::Success } else { Exit::Failure })
+    }
+
+    fn list(self) -> Result<Exit, Error> {
+        let rows = self.reports.iter().flat_map(|report| {
+            let suite = report.suite.as_str();
+            report.rows.iter().map(move |row| [suite, &row.name, &row.promise, row.source].map(Cell::from).into())
+        });
+        self.show.table(&["suite", "case", "promise", "source"], rows.collect::<Vec<_>>())?;
+        Ok(Exit::Success)
+    }
+}
+
+fn cells(suite: &str, row: &Row) -> Vec<Cell> {
+    [suite, &row.name, row.outcome.word(), row.outcome.why()].map(Cell::from).into()
+}
+
+fn object(suite: &str, row: &Row) -> serde_json::Value {
+    let why = match &row.outcome {
+        Outcome::Passed => None,
+        Outcome::Failed(why) | Outcome::Skipped(why) => Some(why),
+    };
+    json!({
+        "suite": suite,
+        "case": row.name,
+        "promise": row.promise,
+        "source": row.source,
+        "outcome": row.outcome.word(),
+        "why": why,
+        "seconds": row.took.as_secs_f64(),
+    })
+}
