@@ -593,6 +593,9 @@ pub struct Conformance {
     /// The program of the server, run as `PROGRAM config.sqlite UUID` [default: this one]
     #[arg(long, value_name = "PROGRAM")]
     pub program: Option<PathBuf>,
+    /// Start no server: make a folder with configurations, and wait until somebody else has started servers with them
+    #[arg(long, value_name = "FOLDER", conflicts_with = "program")]
+    pub folder: Option<PathBuf>,
 }
 
 impl Conformance {

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod commands;
+mod conformance;
 mod demo;
 mod documents;
 mod original;

@@ -1,6 +1,7 @@
 //! A program that ends with this one.
 
 use std::fs::File;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child as Program, Command, Stdio};
 use std::thread;
@@ -36,6 +37,8 @@ impl Child {
         let name = command.get_program().display().to_string();
         let cannot = |error| Error::cannot(format!("write `{}`", log.display()), error);
         let (out, err) = File::create(log).and_then(|out| Ok((out.try_clone()?, out))).map_err(cannot)?;
+        // A Ctrl-C at the terminal is for m2sh, which lets the case that is being run end first.
+        command.process_group(0);
         let program = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn();
         let program = program.map_err(|error| not_run(command, &error))?;
         Ok(Self { program, name, log: log.to_owned() })
@@ -48,18 +51,20 @@ impl Child {
     pub(super) fn until(&mut self, what: &str, patience: Duration, is_done: impl Fn() -> bool) -> Result<(), Error> {
         let began = Instant::now();
         while !is_done() {
-            let cannot = |cause: String| {
-                Error::cannot(format!("use `{}`", self.name), format!("{cause}\n{}", last_lines(&self.log)))
-            };
-            if let Ok(Some(status)) = self.program.try_wait() {
-                return Err(cannot(format!("it has ended: {status}")));
-            }
-            if began.elapsed() > patience {
-                return Err(cannot(format!("{what} takes longer than {} s", patience.as_secs())));
+            let late = format!("{what} takes longer than {} s", patience.as_secs());
+            if let Some(cause) = self.end().or_else(|| (began.elapsed() > patience).then_some(late)) {
+                let cause = format!("{cause}\n{}", last_lines(&self.log));
+                return Err(Error::cannot(format!("use `{}`", self.name), cause));
             }
             thread::sleep(PAUSE);
         }
         Ok(())
+    }
+
+    /// How it has ended, if it has.
+    pub(super) fn end(&mut self) -> Option<String> {
+        let status = self.program.try_wait().ok().flatten();
+        status.map(|status| format!("`{}` has ended: {status}", self.name))
     }
 
     fn ends(&mut self) -> bool {
