@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -55,7 +55,7 @@ fn finished(subject: &Subject, id: u64) -> Verdict<Request> {
     Ok(subject.json.take("message that the upload is done", is_done)?.request)
 }
 
-fn is_gone(subject: &Subject, path: &PathBuf) -> Verdict {
+fn is_gone(subject: &Subject, path: &Path) -> Verdict {
     let began = Instant::now();
     while path.exists() {
         if began.elapsed() > subject.patience {
