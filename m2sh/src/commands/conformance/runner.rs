@@ -12,7 +12,7 @@ use crate::args::Conformance;
 use crate::error::{Error, say};
 use crate::exit::Exit;
 use crate::progress::during;
-use crate::show::{Cell, Colour, Form, Show, tabbed};
+use crate::show::{Cell, Form, Show, tabbed};
 
 /// What is tried, and what came of it up to now.
 pub(super) struct Runner<'a> {
@@ -100,10 +100,8 @@ impl<'a> Runner<'a> {
             Form::Lines => {}
         }
         self.show.flush()?;
-        let count = count(&self.reports);
-        let Count { passed, failed, skipped } = count;
-        let colour = if failed == 0 { Colour::Green } else { Colour::Red };
-        say(&self.show.painted(&format!("{passed} passed, {failed} failed, {skipped} skipped"), colour));
+        let Count { passed, failed, skipped } = count(&self.reports);
+        say(&format!("{passed} passed, {failed} failed, {skipped} skipped"));
         let is_well = failed == 0 && !self.interrupt.has_come();
         Ok(if is_well { Exit::Success } else { Exit::Failure })
     }
