@@ -2,7 +2,6 @@
 
 #![cfg(test)]
 
-mod app;
 mod bbs;
 mod chat;
 mod handlertest;

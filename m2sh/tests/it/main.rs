@@ -6,5 +6,6 @@ mod commands;
 mod conformance;
 mod demo;
 mod documents;
+mod hosts;
 mod original;
 mod scripts;

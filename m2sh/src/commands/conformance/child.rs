@@ -1,7 +1,7 @@
 //! A program that ends with this one.
 
 use std::fs::File;
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child as Program, Command, Stdio};
 use std::thread;
@@ -67,24 +67,37 @@ impl Child {
         status.map(|status| format!("`{}` has ended: {status}", self.name))
     }
 
-    fn ends(&mut self) -> bool {
-        let began = Instant::now();
-        while began.elapsed() < PATIENCE {
-            if !matches!(self.program.try_wait(), Ok(None)) {
-                return true;
-            }
-            thread::sleep(PAUSE);
+    /// Asks it to end.
+    pub(super) fn stop(&mut self) {
+        if matches!(self.program.try_wait(), Ok(None)) {
+            let pid = i32::try_from(self.program.id()).ok().and_then(Pid::from_raw);
+            // It isn't waited for yet, so that this is its number.
+            let _ = pid.map(|pid| kill_process(pid, Signal::TERM));
         }
-        false
+    }
+
+    /// Waits for its end, which is to be a good one, or by what [`Child::stop`] sends.
+    ///
+    /// # Errors
+    /// It is another, or takes too long.
+    pub(super) fn wait(&mut self, patience: Duration) -> Result<(), String> {
+        let began = Instant::now();
+        loop {
+            match self.program.try_wait() {
+                Ok(Some(status)) if status.success() || status.signal() == Some(Signal::TERM.as_raw()) => return Ok(()),
+                Ok(Some(status)) => return Err(format!("`{}` has ended: {status}", self.name)),
+                Ok(None) if began.elapsed() < patience => thread::sleep(PAUSE),
+                Ok(None) => return Err(format!("`{}` hasn't ended after {} s", self.name, patience.as_secs())),
+                Err(error) => return Err(error.to_string()),
+            }
+        }
     }
 }
 
 impl Drop for Child {
     fn drop(&mut self) {
-        let pid = i32::try_from(self.program.id()).ok().and_then(Pid::from_raw);
-        // It isn't waited for yet, so that this is its number.  One that has ended needs nothing.
-        let _ = pid.map(|pid| kill_process(pid, Signal::TERM));
-        if !self.ends() {
+        self.stop();
+        if self.wait(PATIENCE).is_err() {
             let _ = self.program.kill();
             let _ = self.program.wait();
         }

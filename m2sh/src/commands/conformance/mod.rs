@@ -1,8 +1,10 @@
 //! `m2sh conformance`: tries what servers, hosts of applications and libraries for handlers promise, case by case.
 //!
 //! * [`runner`]: which cases are run, and how they are told.
+//! * [`app`]: a host of applications.
 //! * [`server`]: a server.  [`child`]: it, or a handler, as a program that ends with this one.  [`interrupt`]: Ctrl-C.
 
+mod app;
 mod child;
 mod interrupt;
 mod runner;
@@ -16,9 +18,14 @@ use crate::session::Session;
 use runner::Runner;
 
 pub(super) fn run(args: &Conformance, session: &mut Session) -> Result<Exit, Error> {
+    app::only_there(args)?;
+    if !args.serve.is_empty() {
+        return app::serve(args);
+    }
     let mut runner = Runner::new(args, &mut session.show)?;
     match args.tried {
         Tried::Server => server::run(args, &mut runner)?,
+        Tried::App => app::run(args, &mut runner)?,
     }
     runner.finish()
 }
