@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use conformance::app::{Host, Life, Place, cases, sample};
 use conformance::check::{Problem, Verdict};
+use conformance::client::ask;
 use conformance::report::Outcome;
 use http::{HeaderMap, StatusCode};
 use mongrel2::app::layers::{Filter, Layers, Next};
@@ -41,6 +42,13 @@ fn the_manual_has_the_contract_of_the_sample() {
 }
 
 #[test]
+fn our_host_tells_clients_no_more_than_it_has_to() {
+    let host = alone(sample);
+    let answer = ask(host.address, host.patience, "GET /error HTTP/1.1", "", "").unwrap();
+    answer.expect(500, "Internal Server Error\n").unwrap();
+}
+
+#[test]
 fn a_host_that_nobody_stops() {
     let host = Host { life: None, ..alone(sample) };
     let outcomes = outcomes(&host, "stop/");
@@ -66,7 +74,6 @@ fn an_application_that_cannot_do_everything() {
         "connections/http-1.0",
         "connections/http-1.0-kept",
         "connections/body-unread",
-        "websocket/not-accepted",
         "stop/idle",
     ];
     assert_eq!(passed, expected);

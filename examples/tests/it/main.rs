@@ -4,6 +4,7 @@
 
 mod bbs;
 mod chat;
+mod conformance;
 mod handlertest;
 mod libraries;
 mod mp3stream;

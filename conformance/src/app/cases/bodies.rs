@@ -75,6 +75,7 @@ fn chunked(run: &Run<'_>, path: &str, first: &str, rest: &str, expected: &str) -
 
 /// Whether the client sends the rest or not.
 fn refused(run: &Run<'_>) -> Verdict {
+    run.get("/refuse")?;
     let headers = "Connection: close\r\nContent-Length: 5000000\r\n";
     let (mut client, lines) = run.begin_with("PUT /refuse HTTP/1.1", headers, "some")?;
     crate::check::same("the status line", &lines[0], "HTTP/1.1 403 Forbidden")?;
@@ -82,6 +83,7 @@ fn refused(run: &Run<'_>) -> Verdict {
 }
 
 fn left(run: &Run<'_>) -> Verdict {
+    run.get("/body")?;
     let mut client = run.client()?;
     let path = run.path("/body");
     client.send(format!("PUT {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000000\r\n\r\nsome"))?;

@@ -99,6 +99,8 @@ fn ends(run: &Run<'_>, code: u16, send: impl FnOnce(&mut Socket) -> Verdict) -> 
 }
 
 fn refused(run: &Run<'_>) -> Verdict {
+    // Where there are no WebSockets, nobody may ask for one.
+    run.get("/ws")?;
     let mut client = run.client()?;
     client.send(format!("GET /hello HTTP/1.1\r\nHost: localhost\r\n{HANDSHAKE}\r\n"))?;
     let answer = client.answer(false)?;
