@@ -5,11 +5,13 @@
 //! * [`report`]: what came of them, also as JUnit has it.
 //! * [`server`]: a server, asked by clients and handlers that are played here.
 //! * [`client`]: a client that says no more than it is told to.
+//! * [`handler`]: a handler, asked by a server that is played here.
 //!
 //! Nothing here prints, reads options or starts programs: that is `m2sh conformance`.
 
 pub mod case;
 pub mod check;
 pub mod client;
+pub mod handler;
 pub mod report;
 pub mod server;
