@@ -570,6 +570,8 @@ pub struct Demo {
 pub enum Tried {
     /// A server, with clients and handlers that are played
     Server,
+    /// A library for handlers, with a server that is played
+    Handler,
 }
 
 /// Arguments of `conformance`.
@@ -593,6 +595,15 @@ pub struct Conformance {
     /// The program of the server, run as `PROGRAM config.sqlite UUID` [default: this one]
     #[arg(long, value_name = "PROGRAM")]
     pub program: Option<PathBuf>,
+    /// Where a handler gets requests: the `send_spec` of the server that is played [default: a free port]
+    #[arg(long, value_name = "ADDRESS")]
+    pub send: Option<String>,
+    /// Where it sends replies: its `recv_spec` [default: a free port]
+    #[arg(long, value_name = "ADDRESS")]
+    pub recv: Option<String>,
+    /// The handler, which gets both addresses behind its arguments [default: ours, or with an address whoever comes]
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
 }
 
 impl Conformance {

@@ -29,6 +29,9 @@ pub enum ServerError {
     /// An address can't be bound.
     #[error("`{0}`: {1}")]
     Address(String, zmq::Error),
+    /// Both addresses are the same; ZeroMQ itself would take a file's name from the first socket.
+    #[error("`{0}` can't be for requests and for replies")]
+    Both(String),
     /// The system has no room for another socket.
     #[error("{0}")]
     Socket(#[from] zmq::Error),
@@ -57,6 +60,9 @@ impl Server {
     /// # Errors
     /// One of them can't be.
     pub fn bind(requests: Option<&str>, replies: Option<&str>) -> Result<Self, ServerError> {
+        if let Some(both) = requests.filter(|address| *address != ANYWHERE && replies == Some(address)) {
+            return Err(ServerError::Both(both.to_owned()));
+        }
         let context = zmq::Context::new();
         let (push, requests) = bound(push(&context)?, requests.unwrap_or(ANYWHERE))?;
         let (_, replies) = bound(sub(&context)?, replies.unwrap_or(ANYWHERE))?;

@@ -62,6 +62,12 @@ impl Child {
         Ok(())
     }
 
+    /// Why nothing can come of it any more; `None` while it runs.
+    pub(super) fn ended(&mut self) -> Option<String> {
+        let status = self.program.try_wait().ok().flatten()?;
+        Some(format!("{status}\n{}", last_lines(&self.log)).trim_end().to_owned())
+    }
+
     fn ends(&mut self) -> bool {
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
