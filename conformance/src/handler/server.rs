@@ -65,7 +65,7 @@ impl Server {
         }
         let context = zmq::Context::new();
         let (push, requests) = bound(push(&context)?, requests.unwrap_or(ANYWHERE))?;
-        let (_, replies) = bound(sub(&context)?, replies.unwrap_or(ANYWHERE))?;
+        let replies = tried(replies.unwrap_or(ANYWHERE))?;
         Ok(Self { context, addresses: Addresses { requests, replies }, requests: Some(push), replies: None })
     }
 
@@ -188,6 +188,14 @@ fn bound(socket: zmq::Socket, address: &str) -> Result<(zmq::Socket, String), Se
     let endpoint = socket.get_last_endpoint().map_err(failed)?;
     // Only what is no text has no endpoint, and that couldn't be given.
     Ok((socket, endpoint.unwrap_or_else(|_| address.to_owned())))
+}
+
+/// Where an address of replies is bound.  When this has ended it is free again: a handler that finds it bound would take that
+/// for the server, and send what nobody gets.
+fn tried(address: &str) -> Result<String, ServerError> {
+    // A context ends when its sockets are really closed.
+    let context = zmq::Context::new();
+    bound(sub(&context)?, address).map(|(_, address)| address)
 }
 
 fn bound_in_time(

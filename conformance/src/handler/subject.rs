@@ -20,6 +20,12 @@ const REFUSED: &[u8] = b"refused";
 /// The connection of requests that only show that the handler is there.
 const SIGN_OF_LIFE: u64 = 1;
 
+/// How many replies may lie between one case and the next; a handler that sends more sends without end.
+const MAX_LEFT: usize = 100_000;
+
+/// So much shorter is the wait for a handler that has just let one pass.
+const HASTE: u32 = 10;
+
 /// Tells why no more can come of a handler; `None` as long as there is no such reason.
 pub type Pulse = Box<dyn Fn() -> Option<String>>;
 
@@ -32,6 +38,8 @@ pub struct Subject {
     first: Verdict,
     /// How often it has shown that it is there.
     signs: Cell<u64>,
+    /// Whether it has let the last wait pass.
+    is_silent: Cell<bool>,
 }
 
 impl Subject {
@@ -43,8 +51,9 @@ impl Subject {
     /// # Errors
     /// It doesn't come, or doesn't answer.
     pub fn connect(server: Server, pulse: Pulse, wait: Option<Duration>, patience: Duration) -> Verdict<Self> {
-        let (server, signs) = (RefCell::new(server), Cell::default());
-        let mut subject = Self { server, pulse, patience, first: Ok(()), signs };
+        let server = RefCell::new(server);
+        let (signs, is_silent) = (Cell::default(), Cell::default());
+        let mut subject = Self { server, pulse, patience, first: Ok(()), signs, is_silent };
         let sign = subject.sign();
         let message = sign.request();
         subject
@@ -101,7 +110,7 @@ impl Subject {
     /// The same where the bytes are an HTTP answer.
     pub(super) fn ask_http(&self, message: &Message<'_>) -> Verdict<Answer> {
         let bytes = self.ask(message)?;
-        holds(bytes != REFUSED, || "the library refuses it".to_owned())?;
+        holds(!bytes.starts_with(REFUSED), || format!("the handler says `{}`", escaped(&bytes)))?;
         Answer::of(&bytes, false)
     }
 
@@ -171,12 +180,20 @@ impl Subject {
     }
 
     fn drain(&self, last: &[u8]) -> Verdict {
-        while self.receive()? != last {}
-        Ok(())
+        for _ in 0..MAX_LEFT {
+            if self.receive()? == last {
+                return Ok(());
+            }
+        }
+        Err(Problem::wrong("replies come without end"))
     }
 
+    /// Takes the next message of the handler.  One that hangs shall not cost all cases that are left the whole wait.
     fn receive(&self) -> Verdict<Vec<u8>> {
-        self.until(Some(self.patience), "no reply comes", || self.server.borrow().receive())
+        let patience = if self.is_silent.get() { self.patience / HASTE } else { self.patience };
+        let received = self.until(Some(patience), "no reply comes", || self.server.borrow().receive());
+        self.is_silent.set(received.is_err());
+        received
     }
 
     /// Tries something until it gives something, no longer than that, and as long as anything can come of it.

@@ -178,6 +178,20 @@ fn a_handler_that_ends_fails_at_once_from_there_on() {
 }
 
 #[test]
+fn a_handler_that_hangs_fails_from_there_on() {
+    let server = Server::bind(None, None).unwrap();
+    let mut is_stuck = false;
+    let own = Own::with(server.addresses(), move |connection, request| {
+        is_stuck |= request.path == "@*";
+        if is_stuck { Ok(()) } else { answer(connection, request) }
+    });
+    let _own = own.unwrap();
+    let subject = Subject::connect(server, Box::new(|| None), Some(PATIENCE), PATIENCE / 10).unwrap();
+    let report = case::run("handler", &notices::cases(), &subject, &mut |_| {});
+    assert!(report.rows.iter().all(|row| row.outcome.why().ends_with("no reply comes")), "{report:#?}");
+}
+
+#[test]
 fn an_address_that_is_taken_is_told() {
     let first = Server::bind(None, None).unwrap();
     let error = Server::bind(Some(&first.addresses().requests), None).unwrap_err();
