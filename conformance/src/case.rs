@@ -91,18 +91,18 @@ impl<S> std::fmt::Debug for Case<S> {
 
 /// Tries cases one after the other, and tells each as soon as it is known.
 ///
-/// Behind one that fails the subject is made anew: who has broken a promise may be in any state.  What is told may say
-/// that it was the last one.
+/// `subject_for` gives what the first one is tried on; and behind each that fails it gets that, to give it back or something
+/// new: who has broken a promise may be in any state.  What is told may say that it was the last one.
 ///
 /// # Errors
-/// The first subject can't be made.  Without a later one the cases that are left have failed.
+/// There is nothing to try the first one on.  Without it later the cases that are left have failed.
 pub fn run<S, E: Display>(
     suite: &str,
     cases: &[Case<S>],
-    mut make: impl FnMut() -> Result<S, E>,
+    mut subject_for: impl FnMut(Option<S>) -> Result<S, E>,
     told: &mut dyn FnMut(&Row) -> ControlFlow<()>,
 ) -> Result<Report, E> {
-    let mut subject = Ok(make()?);
+    let mut subject = Ok(subject_for(None)?);
     let mut rows = Vec::with_capacity(cases.len());
     for case in cases {
         let row = match &subject {
@@ -114,10 +114,8 @@ pub fn run<S, E: Display>(
             rows.push(row);
             break;
         }
-        if matches!(row.outcome, Outcome::Failed(_)) && subject.is_ok() {
-            // Not before the old one is gone: it may have a port that the new one needs.
-            drop(subject);
-            subject = make();
+        if matches!(row.outcome, Outcome::Failed(_)) {
+            subject = subject.and_then(|subject| subject_for(Some(subject)));
         }
         rows.push(row);
     }
@@ -147,7 +145,7 @@ mod tests {
             case("broken", |_| panic!("no {}", "idea")),
         ];
         let (mut names, mut made) = (Vec::new(), 0);
-        let make = || {
+        let make = |_| {
             made += 1;
             Ok::<_, String>(7)
         };
@@ -172,7 +170,7 @@ mod tests {
     fn without_a_subject_the_rest_fails() {
         let case = |name| Case::new(("a", name), "it does", "nowhere", |_: &u8| equal("it", 1, 2));
         let mut left = 1;
-        let make = || {
+        let make = |_| {
             left -= 1;
             if left == 0 { Ok(7) } else { Err("no legs") }
         };
@@ -183,8 +181,8 @@ mod tests {
         assert_eq!(why, ["it is 1, wanted 2", "it can't be tried any more: no legs"]);
         let explained = case("two").explained(|_| Some("so is it".into()));
         assert_eq!(explained.run(&7).outcome.why(), "it is 1, wanted 2; so is it");
-        let last = run("all", &[case("one"), case("two")], || Ok::<_, String>(7), &mut |_| ControlFlow::Break(()));
+        let last = run("all", &[case("one"), case("two")], |_| Ok::<_, String>(7), &mut |_| ControlFlow::Break(()));
         assert_eq!(last.unwrap().rows.len(), 1);
-        assert!(run("all", &[case("one")], || Err("no legs"), &mut |_| Continue(())).is_err());
+        assert!(run("all", &[case("one")], |_| Err("no legs"), &mut |_| Continue(())).is_err());
     }
 }

@@ -6,6 +6,7 @@
 //! * [`server`]: a server, asked by clients and handlers that are played here.
 //! * [`app`]: a host of applications, asked by clients.
 //! * [`client`]: a client that says no more than it is told to.
+//! * [`handler`]: a handler, asked by a server that is played here.
 //!
 //! Nothing here prints, reads options or starts programs: that is `m2sh conformance`.
 
@@ -13,5 +14,6 @@ pub mod app;
 pub mod case;
 pub mod check;
 pub mod client;
+pub mod handler;
 pub mod report;
 pub mod server;

@@ -66,7 +66,8 @@ export class Connection {
   }
 
   // Answers a WEBSOCKET_HANDSHAKE: from here on the client sends messages, and takes frames.
-  acceptWebSocket(request, protocol) {
+  async acceptWebSocket(request, protocol) {
+    if (request.method !== "WEBSOCKET_HANDSHAKE") throw new TypeError("the request asks for no WebSocket");
     const fields = [["Upgrade", "websocket"], ["Connection", "Upgrade"]];
     fields.push(["Sec-WebSocket-Accept", String(request.body)]);
     if (protocol) fields.push(["Sec-WebSocket-Protocol", protocol]);

@@ -5,6 +5,7 @@ import { STATUS_CODES } from "node:http";
 export const NOTICE = "@*"; // the path of what the server itself has to say; no client can send it
 
 const DEPTH = 32; // how deep tnetstrings may nest
+const CONTROL = 125; // bytes in a close, ping or pong (RFC 6455, section 5.5)
 
 // A request, a message of a socket, a piece of an upload, or a notice.
 export class Request {
@@ -149,6 +150,9 @@ export function http(data, { status = 200, headers = {}, isHead = false } = {}) 
   const body = bytes(data);
   const isBodiless = status < 200 || status === 204 || status === 304;
   const fields = Object.entries(headers).filter(([name]) => name.toLowerCase() !== "content-length");
+  if (fields.some(([name]) => name.toLowerCase() === "transfer-encoding")) {
+    throw new TypeError("a whole answer has no Transfer-Encoding");
+  }
   if (!isBodiless) fields.push(["Content-Length", body.length]);
   const answer = head(status, fields);
   return isHead || isBodiless ? answer : Buffer.concat([answer, body]);
@@ -168,6 +172,7 @@ export function head(status, fields) {
 // A WebSocket's frame with a whole message: a text if it is a string, unless the opcode says otherwise.
 export function webSocketFrame(data, opcode = typeof data === "string" ? 1 : 2) {
   const body = bytes(data);
+  if (opcode & 8 && body.length > CONTROL) throw new RangeError(`a control frame has at most ${CONTROL} bytes`);
   return Buffer.concat([Buffer.from([0x80 | (opcode & 15), ...length(body.length)]), body]);
 }
 

@@ -111,6 +111,9 @@ final class Connection
     /** Answers a WEBSOCKET_HANDSHAKE: from here on the client sends messages, and takes frames. */
     public function acceptWebSocket(Request $request, ?string $protocol = null): void
     {
+        if ($request->method() !== 'WEBSOCKET_HANDSHAKE') {
+            throw new InvalidArgumentException('the request asks for no WebSocket');
+        }
         $headers = ['Upgrade' => 'websocket', 'Connection' => 'Upgrade', 'Sec-WebSocket-Accept' => $request->body];
         if ($protocol !== null) {
             $headers['Sec-WebSocket-Protocol'] = $protocol;

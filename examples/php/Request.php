@@ -19,7 +19,7 @@ final class Request
     /**
      * @param string $server the UUID that replies begin with
      * @param array<string, string|list<string>> $headers the client's in lower case, the server's in upper case
-     * @param mixed $data the JSON of a JSON socket's message, or of a notice
+     * @param mixed $data the JSON of a JSON socket's message, or of a notice; its objects are stdClass
      */
     private function __construct(
         public readonly string $server,
@@ -62,7 +62,7 @@ final class Request
 
     public function isNotice(string $type): bool
     {
-        return $this->path === self::NOTICE && is_array($this->data) && ($this->data['type'] ?? null) === $type;
+        return $this->path === self::NOTICE && is_object($this->data) && ($this->data->type ?? null) === $type;
     }
 
     public function isDisconnect(): bool
@@ -87,7 +87,7 @@ final class Request
     private static function json(string $text): mixed
     {
         try {
-            return json_decode($text, true, 512, JSON_THROW_ON_ERROR | JSON_INVALID_UTF8_SUBSTITUTE);
+            return json_decode($text, false, 512, JSON_THROW_ON_ERROR | JSON_INVALID_UTF8_SUBSTITUTE);
         } catch (JsonException $error) {
             throw new UnexpectedValueException("JSON: {$error->getMessage()}");
         }
@@ -96,10 +96,10 @@ final class Request
     private static function object(string $text): array
     {
         $value = self::json($text);
-        if (!str_starts_with(ltrim($text), '{')) { // an empty list is an array too
+        if (!is_object($value)) {
             throw new UnexpectedValueException('the headers are no object');
         }
-        return $value;
+        return (array) $value;
     }
 
     private static function dictionary(string $inner, string $kind): array

@@ -15,6 +15,9 @@ final class Response
     public const PING = 9;
     public const PONG = 10;
 
+    /** Bytes in a close, ping or pong (RFC 6455, section 5.5). */
+    private const LONGEST_CONTROL = 125;
+
     private const PHRASES = [
         100 => 'Continue', 101 => 'Switching Protocols',
         200 => 'OK', 201 => 'Created', 202 => 'Accepted', 204 => 'No Content', 206 => 'Partial Content',
@@ -32,11 +35,15 @@ final class Response
      * A whole answer.  Its Content-Length is added, and one to HEAD, or that can't have a body, gets none.
      *
      * @param array<string, string|int> $headers
+     * @throws InvalidArgumentException where a header would become something else on its way, or contradict the length
      */
     public static function http(string $body, int $status = 200, array $headers = [], bool $isHead = false): string
     {
         $isBodiless = $status < 200 || $status === 204 || $status === 304;
-        $headers = array_filter($headers, fn ($name) => strtolower($name) !== 'content-length', ARRAY_FILTER_USE_KEY);
+        $headers = array_filter($headers, fn ($name) => strtolower("$name") !== 'content-length', ARRAY_FILTER_USE_KEY);
+        if (isset(array_change_key_case($headers)['transfer-encoding'])) {
+            throw new InvalidArgumentException('a whole answer has no Transfer-Encoding');
+        }
         if (!$isBodiless) {
             $headers['Content-Length'] = strlen($body);
         }
@@ -67,11 +74,18 @@ final class Response
         return "$head\r\n";
     }
 
-    /** A WebSocket's frame with a whole message: a text, if it is UTF-8 and the opcode doesn't say otherwise. */
+    /**
+     * A WebSocket's frame with a whole message: a text, if it is UTF-8 and the opcode doesn't say otherwise.
+     *
+     * @throws InvalidArgumentException for a close, ping or pong that is too long
+     */
     public static function frame(string $body, ?int $opcode = null): string
     {
         $opcode ??= preg_match('//u', $body) ? self::TEXT : self::BINARY;
         $size = strlen($body);
+        if ($opcode & 8 && $size > self::LONGEST_CONTROL) {
+            throw new InvalidArgumentException('a control frame has at most ' . self::LONGEST_CONTROL . ' bytes');
+        }
         return chr(0x80 | $opcode & 15) . match (true) {
             $size < 126 => chr($size),
             $size < 65536 => chr(126) . pack('n', $size),

@@ -572,6 +572,8 @@ pub enum Tried {
     Server,
     /// A host of applications, with clients that are played
     App,
+    /// A library for handlers, with a server that is played
+    Handler,
 }
 
 /// What stands before a host of applications.
@@ -623,6 +625,15 @@ pub struct Conformance {
     /// How many seconds the sample has for its answers when it is stopped
     #[arg(long, value_name = "SECONDS", default_value_t = 30, requires = "serve")]
     pub grace: u32,
+    /// Where a handler gets requests: the `send_spec` of the server that is played [default: a free port]
+    #[arg(long, value_name = "ADDRESS")]
+    pub send: Option<String>,
+    /// Where it sends replies: its `recv_spec` [default: a free port]
+    #[arg(long, value_name = "ADDRESS")]
+    pub recv: Option<String>,
+    /// The handler, which gets both addresses behind its arguments [default: ours, or with an address whoever comes]
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
 }
 
 impl Conformance {

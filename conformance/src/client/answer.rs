@@ -38,6 +38,23 @@ impl Answer {
         Ok(Self { line, status: status.ok_or_else(no_head)?, headers, body: Vec::new(), is_whole: true })
     }
 
+    /// Takes an answer that is these bytes and tells their length.
+    ///
+    /// # Errors
+    /// It is none, or has another length than it says.
+    pub fn of(bytes: &[u8], is_to_head: bool) -> Verdict<Self> {
+        let no_end = || Problem::wrong(format!("`{}` has no empty line that ends a head", escaped(bytes)));
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").ok_or_else(no_end)? + 4;
+        let mut answer = Self::parse(&bytes[..end])?;
+        answer.body = bytes[end..].to_vec();
+        match answer.length(is_to_head)? {
+            Length::Bytes(length) => equal("the length of the body", answer.body.len() as u64, length)?,
+            Length::Chunked => return Err(Problem::wrong("a body of one piece is announced as chunked")),
+            Length::ToTheEnd => return Err(Problem::wrong("the answer has no Content-Length")),
+        }
+        Ok(answer)
+    }
+
     /// How its body ends.
     pub(super) fn length(&self, is_to_head: bool) -> Verdict<Length> {
         if is_to_head || matches!(self.status, 100..=199 | 204 | 304) {
@@ -92,5 +109,22 @@ mod tests {
         check("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", false, None);
         check("HTTP/1.1 200 OK\r\nnonsense\r\n\r\n", false, None);
         check("nonsense\r\n\r\n", false, None);
+    }
+
+    #[test]
+    fn whole_answers() {
+        let check = |bytes: &str, is_to_head, expected: Option<&str>| {
+            let body = Answer::of(bytes.as_bytes(), is_to_head).ok().map(|answer| answer.text());
+            assert_eq!(body.as_deref(), expected, "{bytes}");
+        };
+        check("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab", false, Some("ab"));
+        check("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", true, Some(""));
+        check("HTTP/1.1 304 Not Modified\r\n\r\n", false, Some(""));
+        check("HTTP/1.1 304 Not Modified\r\n\r\na", false, None);
+        check("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\na", false, None);
+        check("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nabc", false, None);
+        check("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false, None);
+        check("HTTP/1.1 200 OK\r\n\r\nab", false, None);
+        check("HTTP/1.1 200 OK\r\n", false, None);
     }
 }

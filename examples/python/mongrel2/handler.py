@@ -103,6 +103,8 @@ class Connection:
 
     def accept_websocket(self, req: Request, protocol: Optional[str] = None) -> None:
         """Answers a WEBSOCKET_HANDSHAKE: from here on the client sends messages, and takes frames."""
+        if req.headers.get("METHOD") != "WEBSOCKET_HANDSHAKE":
+            raise ValueError("the request asks for no WebSocket")
         fields = [("Upgrade", "websocket"), ("Connection", "Upgrade")]
         fields.append(("Sec-WebSocket-Accept", req.body.decode("latin-1")))
         if protocol:

@@ -8,6 +8,7 @@ Body = Union[str, bytes, bytearray, memoryview]
 Fields = Union[Mapping[str, object], Iterable[Tuple[str, object]]]
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10  # opcodes of frames
+LONGEST_CONTROL = 125  # bytes in a close, ping or pong (RFC 6455, section 5.5)
 
 NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -23,11 +24,13 @@ def http(
 ) -> bytes:
     """A whole answer.  Its Content-Length is added; one to HEAD, and one that can't have a body, gets none.
 
-    Raises ValueError where a header would become something else on its way.
+    Raises ValueError where a header would become something else on its way, or contradict the length.
     """
     data = as_bytes(body)
     bodiless = code < 200 or code in (204, 304)
     fields = _without(headers, "content-length")
+    if any(name.lower() == "transfer-encoding" for name, _ in fields):
+        raise ValueError("a whole answer has no Transfer-Encoding")
     if not bodiless:
         fields.append(("Content-Length", len(data)))
     answer = head(code, status, fields)
@@ -55,11 +58,16 @@ def phrase(code: int) -> str:
 
 
 def frame(body: Body, opcode: Optional[int] = None, rsvd: int = 0) -> bytes:
-    """A WebSocket frame with a whole message: a text if it is a `str`, unless the opcode says otherwise."""
+    """A WebSocket frame with a whole message: a text if it is a `str`, unless the opcode says otherwise.
+
+    Raises ValueError for a close, ping or pong that is too long.
+    """
     if opcode is None:
         opcode = TEXT if isinstance(body, str) else BINARY
     data = as_bytes(body)
     size = len(data)
+    if opcode & 8 and size > LONGEST_CONTROL:
+        raise ValueError(f"a control frame has at most {LONGEST_CONTROL} bytes")
     first = 0x80 | (rsvd & 7) << 4 | opcode & 15
     if size < 126:
         return bytes([first, size]) + data

@@ -143,7 +143,7 @@ class Responses(unittest.TestCase):
         self.assertEqual(response.http("", 299, ""), b"HTTP/1.1 299 \r\nContent-Length: 0\r\n\r\n")
 
     def test_nothing_can_be_slipped_into_a_head(self) -> None:
-        for bad in [{"a": "x\r\ny: z"}, {"a": "x\0"}, {"a\n": ""}, {"": ""}, {"a:": ""}, {"a": "€"}]:
+        for bad in [{"Transfer-Encoding": "chunked"}, {"a": "x\r\ny: z"}, {"a": "x\0"}, {"a\n": ""}, {"": ""}, {"a:": ""}, {"a": "€"}]:
             with self.assertRaises(ValueError, msg=repr(bad)):
                 response.http("", headers=bad)
         with self.assertRaises(ValueError):
@@ -158,6 +158,10 @@ class Responses(unittest.TestCase):
         self.assertEqual(response.frame("é"), b"\x81\x02\xc3\xa9")
         self.assertEqual(response.frame("\ud800"), b"\x81\x01?", "what has no UTF-8 would end the client's connection")
         self.assertEqual(response.frame(b"", response.CLOSE), b"\x88\0")
+        self.assertEqual(response.frame(b"x" * 125, response.PING)[:2], b"\x89\x7d")
+        for opcode in response.CLOSE, response.PING, response.PONG:
+            with self.assertRaises(ValueError):
+                response.frame(b"x" * 126, opcode)
 
 
 if __name__ == "__main__":

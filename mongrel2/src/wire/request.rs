@@ -343,6 +343,9 @@ pub enum RequestError {
     /// Headers or body are no netstring.
     #[error("its {0} is not a netstring: {1}")]
     Frame(&'static str, NetstringError),
+    /// Bytes follow the body.
+    #[error("something follows its body")]
+    Behind,
     /// The headers are no JSON object.
     #[error("its headers are not a JSON object of strings")]
     Json,
@@ -365,10 +368,13 @@ pub fn parse(message: &[u8]) -> Result<Request, RequestError> {
         b'}' => parse_tnetstring(&rest[..rest.len() - after.len()])?,
         _ => return Err(RequestError::Frame("header", NetstringError::End)),
     };
-    let (body, _) = netstring::parse(after).map_err(|error| RequestError::Frame("body", error))?;
+    let (body, behind) = netstring::parse(after).map_err(|error| RequestError::Frame("body", error))?;
+    if !behind.is_empty() {
+        return Err(RequestError::Behind);
+    }
     Ok(Request {
         sender: sender.to_owned(),
-        id: id.parse().map_err(|_| RequestError::Malformed("connection id"))?,
+        id: number(id).ok_or(RequestError::Malformed("connection id"))?,
         path: path.to_owned(),
         headers,
         body: body.to_vec(),
@@ -379,6 +385,11 @@ fn word<'a>(bytes: &'a [u8], what: &'static str) -> Result<(&'a str, &'a [u8]), 
     let blank = bytes.iter().position(|byte| *byte == b' ').ok_or(RequestError::Missing(what))?;
     let word = std::str::from_utf8(&bytes[..blank]).map_err(|_| RequestError::Malformed(what))?;
     Ok((word, &bytes[blank + 1..]))
+}
+
+/// Digits and nothing else: a sign is no part of an id.
+fn number(word: &str) -> Option<u64> {
+    word.parse().ok().filter(|_| word.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn parse_json(dict: &[u8]) -> Result<Vec<(String, String)>, RequestError> {
@@ -546,6 +557,19 @@ mod tests {
         let handshake = with_headers(&[], &[("METHOD", b"WEBSOCKET_HANDSHAKE")], b"key");
         assert_eq!((handshake.frame(), handshake.is_handshake()), (None, true));
         assert!(!message(b"0x81").is_handshake());
+    }
+
+    #[test]
+    fn faults() {
+        for (message, expected) in [
+            ("uuid 7 /a 2:{},1:b,c", "something follows its body"),
+            ("uuid +7 /a 2:{},1:b,", "its connection id is malformed"),
+            ("uuid  /a 2:{},1:b,", "its connection id is malformed"),
+            ("uuid 7 /a 2:{},1:b", "its body is not a netstring: it is shorter than its size says"),
+            ("uuid 7 /a 2:[],1:b,", "its headers are not a JSON object of strings"),
+        ] {
+            assert_eq!(parse(message.as_bytes()).unwrap_err().to_string(), expected, "{message}");
+        }
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! `m2sh conformance`: tries what servers, hosts of applications and libraries for handlers promise, case by case.
 //!
 //! * [`runner`]: which cases are run, and how they are told.
-//! * [`app`]: a host of applications.
-//! * [`server`]: a server.  [`child`]: it, or a handler, as a program that ends with this one.  [`interrupt`]: Ctrl-C.
+//! * [`server`]: a server.  [`app`]: a host of applications.  [`handler`]: a library for handlers.
+//! * [`child`]: each of them, as a program that ends with this one.  [`interrupt`]: Ctrl-C.
 
 mod app;
 mod child;
+mod handler;
 mod interrupt;
 mod runner;
 mod server;
@@ -19,6 +20,7 @@ use runner::Runner;
 
 pub(super) fn run(args: &Conformance, session: &mut Session) -> Result<Exit, Error> {
     app::only_there(args)?;
+    handler::only_there(args)?;
     if !args.serve.is_empty() {
         return app::serve(args);
     }
@@ -26,6 +28,7 @@ pub(super) fn run(args: &Conformance, session: &mut Session) -> Result<Exit, Err
     match args.tried {
         Tried::Server => server::run(args, &mut runner)?,
         Tried::App => app::run(args, &mut runner)?,
+        Tried::Handler => handler::run(args, &mut runner)?,
     }
     runner.finish()
 }

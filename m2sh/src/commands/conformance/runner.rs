@@ -35,8 +35,8 @@ impl<'a> Runner<'a> {
         self.interrupt.clone()
     }
 
-    /// Runs those cases of a suite that are asked for; the subject is made only if there are any, and made anew behind
-    /// each that fails.
+    /// Runs those cases of a suite that are asked for; the subject is made only if there are any.  Behind each that
+    /// fails it is given back, for the same one or a new one.
     ///
     /// # Errors
     /// The subject can't be made.
@@ -44,7 +44,7 @@ impl<'a> Runner<'a> {
         &mut self,
         suite: &str,
         mut cases: Vec<Case<S>>,
-        subject: impl FnMut() -> Result<S, Error>,
+        subject_for: impl FnMut(Option<S>) -> Result<S, Error>,
     ) -> Result<(), Error> {
         let only = &self.args.only;
         cases.retain(|case| only.is_empty() || only.iter().any(|part| case.name.contains(part.as_str())));
@@ -59,7 +59,7 @@ impl<'a> Runner<'a> {
         let streams = self.show.form() == Form::Lines;
         let mut told = Ok(());
         let report = during(&format!("run the cases of `{suite}`"), || {
-            case::run(suite, &cases, subject, &mut |row| {
+            case::run(suite, &cases, subject_for, &mut |row| {
                 if streams && told.is_ok() {
                     let line = self.show.line(&tabbed(&cells(suite, row)));
                     told = line.and_then(|()| self.show.flush());

@@ -42,9 +42,13 @@ pub(super) fn run(args: &Conformance, runner: &mut Runner<'_>) -> Result<(), Err
         let explained = |case: Case<Subject>| case.on(|tried: &Tried| &tried.subject).explained(Tried::end);
         let cases = cases(setup).into_iter().map(explained).collect();
         let interrupt = runner.interrupt();
-        runner.suite(setup.name(), cases, || match &args.folder {
-            Some(folder) => find(args, &folder.join(setup.name()), setup, &interrupt),
-            None => start(args, setup),
+        runner.suite(setup.name(), cases, |old| {
+            // It has the ports that the new one needs.
+            drop(old);
+            match &args.folder {
+                Some(folder) => find(args, &folder.join(setup.name()), setup, &interrupt),
+                None => start(args, setup),
+            }
         })
     })
 }

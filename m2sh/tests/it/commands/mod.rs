@@ -14,6 +14,7 @@ mod exporting;
 mod faults;
 mod founding;
 mod killed;
+mod libraries;
 mod listing;
 mod loading;
 mod looking;

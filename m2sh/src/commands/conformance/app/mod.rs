@@ -75,7 +75,11 @@ fn suite(
     subject: impl Fn() -> Result<Subject, Error>,
 ) -> Result<(), Error> {
     let cases = cases(place).into_iter().map(|case| case.on(|subject: &Subject| &subject.host)).collect();
-    runner.suite(name, cases, subject)
+    runner.suite(name, cases, |old| {
+        // It may have the port that the new one needs.
+        drop(old);
+        subject()
+    })
 }
 
 /// One that somebody else has started.

@@ -1,0 +1,75 @@
+//! A library for handlers: ours, a program that uses another one, or a handler that somebody else starts.
+
+use std::cell::RefCell;
+use std::process::Command;
+
+use conformance::check::Problem;
+use conformance::handler::own::Own;
+use conformance::handler::{Addresses, Pulse, Server, Subject, cases};
+
+use super::child::Child;
+use super::runner::Runner;
+use crate::args::{Conformance, Tried};
+use crate::error::{Error, say};
+
+pub(super) fn run(args: &Conformance, runner: &mut Runner<'_>) -> Result<(), Error> {
+    // One that fails is cleared up by the case behind it: the handler may be somebody else's.
+    runner.suite("handler", cases(), |old| old.map_or_else(|| start(args), Ok))
+}
+
+/// That a handler has its own options, and nothing else has them.
+///
+/// # Errors
+/// It isn't so.
+pub(super) fn only_there(args: &Conformance) -> Result<(), Error> {
+    let is_handler = args.tried == Tried::Handler;
+    if is_handler && args.program.is_some() {
+        return Err(Error::usage("try a handler", "`-program` is for what listens for clients")
+            .hint("`m2sh conformance handler -- COMMAND` starts a handler"));
+    }
+    if !is_handler && (args.send.is_some() || args.recv.is_some() || !args.command.is_empty()) {
+        return Err(Error::usage("try what is no handler", "`-send`, `-recv` and a command are for handlers")
+            .hint("`m2sh conformance handler` tries a library for handlers"));
+    }
+    Ok(())
+}
+
+fn start(args: &Conformance) -> Result<Subject, Error> {
+    let cannot =
+        |error| Error::cannot("play a server", error).hint("an address is like `tcp://127.0.0.1:9997`, and free");
+    let server = Server::bind(args.send.as_deref(), args.recv.as_deref()).map_err(cannot)?;
+    if let Some((program, words)) = args.command.split_first() {
+        return program_of(args, server, Command::new(program).args(words));
+    }
+    if args.send.is_some() || args.recv.is_some() {
+        say(&format!("m2sh: waits for a handler that connects to {}", named(server.addresses())));
+        return Subject::connect(server, Box::new(|| None), None, args.patience()).map_err(unusable);
+    }
+    let own = Own::start(server.addresses()).map_err(|error| Error::cannot("start a handler", error))?;
+    let pulse = Box::new(move || own.has_ended().then(|| "by itself".to_owned()));
+    connected(args, server, pulse)
+}
+
+/// Starts a program, which is told where the server is.
+fn program_of(args: &Conformance, server: Server, command: &mut Command) -> Result<Subject, Error> {
+    let folder = tempfile::Builder::new().prefix("m2sh-conformance-").tempdir();
+    let folder = folder.map_err(|error| Error::cannot("make a folder", error))?;
+    let Addresses { requests, replies } = server.addresses();
+    let child = Child::start(command.args([requests, replies]), &folder.path().join("output.log"))?;
+    // The folder goes with the program.
+    let running = RefCell::new((child, folder));
+    connected(args, server, Box::new(move || running.borrow_mut().0.end()))
+}
+
+fn connected(args: &Conformance, server: Server, pulse: Pulse) -> Result<Subject, Error> {
+    Subject::connect(server, pulse, Some(args.patience()), args.patience()).map_err(unusable)
+}
+
+fn named(Addresses { requests, replies }: &Addresses) -> String {
+    format!("`{requests}` for requests and to `{replies}` for replies")
+}
+
+fn unusable(problem: Problem) -> Error {
+    let (Problem::Wrong(cause) | Problem::Missing(cause)) = problem;
+    Error::cannot("try a handler", cause)
+}
