@@ -46,14 +46,14 @@ pub(super) fn cases(place: Place) -> Vec<Case<Host>> {
 }
 
 fn counted(size: usize) -> Case<Host> {
-    let promise = format!("All of a body of {size} bytes reaches the application.");
+    let promise = format!("All of a body reaches the application; its length: {size}.");
     case(("bodies", &format!("counted-{size}")), promise, MANUAL, move |run| {
         run.ask("POST /count HTTP/1.1", "", body(size))?.expect(200, size.to_string())
     })
 }
 
 fn echoed(size: usize) -> Case<Host> {
-    let promise = format!("A body of {size} bytes is the same behind application and host.");
+    let promise = format!("A body comes back as it was; its length: {size}.");
     case(("bodies", &format!("echoed-{size}")), promise, MANUAL, move |run| {
         run.ask("POST /echo HTTP/1.1", "", body(size))?.expect(200, body(size))
     })

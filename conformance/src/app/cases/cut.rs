@@ -11,14 +11,14 @@ const VERSIONS: [&str; 2] = ["1.0", "1.1"];
 
 pub(super) fn cases() -> Vec<Case<Host>> {
     let ways = [
-        ("error", "application that fails"),
-        ("panic", "application that crashes"),
-        ("short", "answer that ends before its `Content-Length`"),
+        ("error", "whose application fails behind the head"),
+        ("panic", "whose application crashes behind the head"),
+        ("short", "that ends before its `Content-Length`"),
     ];
     let all = ways.into_iter().flat_map(|way| VERSIONS.map(|version| (way, version)));
     let mut cases: Vec<_> = all
         .map(|((name, what), version)| {
-            let promise = format!("The answer of an {what} behind the head doesn't look whole to HTTP/{version}.");
+            let promise = format!("An answer {what} doesn't look whole to HTTP/{version}.");
             let (name, line) = (format!("{name}-http-{version}"), format!("GET /late/{name} HTTP/{version}"));
             case(("cut", &name), promise, MANUAL, move |run| at_once(run, &line))
         })

@@ -15,7 +15,7 @@ pub(super) fn cases() -> Vec<Case<Host>> {
     let mut cases = vec![
         case(
             ("requests", "head"),
-            "Method, target, version, scheme, address and headers reach the application; what comes twice is there twice.",
+            "The application gets method, target, version, scheme, address, and headers, of which some come twice.",
             MANUAL,
             |run| {
                 let headers = "X-A: 1\r\nCookie: a=1\r\nX-A: 2\r\n";

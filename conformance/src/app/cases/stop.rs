@@ -16,7 +16,7 @@ const SHORT: Duration = Duration::from_secs(1);
 
 pub(super) fn cases() -> Vec<Case<Host>> {
     vec![
-        stopping("idle", "A host that has nothing to do ends at once.", false, |run| {
+        stopping("idle", "A host that has nothing to do waits for nothing.", false, |run| {
             hello(run.host.address, run.host.patience)?;
             run.host.life()?.stop()
         }),

@@ -23,7 +23,7 @@
 //! | `/misuse/late?run=R` | writes, and finishes, behind the end; says `refused` if both fail | `fine` |
 //! | `/misuse/body` | writes a body with 204; it has to fail | status 204 |
 //! | `/misuse/header` | writes a head with a line break in a value; it has to fail | `fine` |
-//! | `/error` | fails, the reason being `secret` | status 500, `Internal Server Error\n` |
+//! | `/error` | fails, the reason being `secret` | status 500, and nothing of the reason |
 //! | `/panic` | crashes | the same |
 //! | `/forget` | ends without any answer | the same |
 //! | `/late/error` | a head without a length, `a part`; then it fails, the reason being `secret` | an answer that is cut |
