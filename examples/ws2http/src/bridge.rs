@@ -1,0 +1,123 @@
+//! The bridge's own port, where backends POST what is to be sent, and ask who is there.
+//!
+//! Pages in browsers can reach a port of this machine, too, but not without saying where they are from: they get nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN};
+use http::{HeaderMap, Method};
+use mongrel2::app::{AppError, Application, Body, BodyError, Request, Response};
+
+use crate::order::{self, Order, OrderError, To};
+use crate::sockets::Sockets;
+use crate::token::Token;
+
+/// The longest form: all bytes of the longest message percent-encoded, and the names of many sockets.
+const LONGEST_FORM: usize = 3 * order::LONGEST + 512 * 1024;
+
+/// How long a form may take to come.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What answers backends.
+pub(crate) struct Bridge {
+    pub(crate) sockets: Arc<Sockets>,
+    pub(crate) token: Option<Token>,
+}
+
+/// What is answered.
+#[derive(Debug, PartialEq, Eq)]
+struct Answer {
+    status: u16,
+    text: String,
+}
+
+impl Answer {
+    fn new(status: u16, text: impl Into<String>) -> Self {
+        Self { status, text: text.into() }
+    }
+}
+
+impl Application for Bridge {
+    fn call(&self, request: Request, response: Response) -> impl Future<Output = Result<(), AppError>> + Send {
+        self.answer(request, response)
+    }
+}
+
+impl Bridge {
+    /// Answers a request.
+    ///
+    /// # Errors
+    /// Who has asked has left.
+    async fn answer(&self, request: Request, mut response: Response) -> Result<(), AppError> {
+        let answer = match self.refuse(&request) {
+            Some(refusal) => refusal,
+            None if request.method() == Method::POST => self.take(request).await,
+            None => self.list(request.uri().query().unwrap_or_default()),
+        };
+        let mut headers = vec![("content-type", "text/plain")];
+        match answer.status {
+            401 => headers.push(("www-authenticate", "Bearer")),
+            405 => headers.push(("allow", "GET, POST")),
+            _ => {}
+        }
+        Ok(response.send(answer.status, &headers[..], answer.text + "\n").await?)
+    }
+
+    fn refuse(&self, request: &Request) -> Option<Answer> {
+        let headers = request.headers();
+        if headers.contains_key(ORIGIN) {
+            return Some(Answer::new(403, "this is not for pages"));
+        }
+        if !self.token.as_ref().is_none_or(|token| token.is_shown(headers.get(AUTHORIZATION))) {
+            return Some(Answer::new(401, "the token is missing, or another one"));
+        }
+        match *request.method() {
+            _ if request.uri().path() != "/" => Some(Answer::new(404, "there is only `/`")),
+            Method::POST if !is_form(headers) => Some(Answer::new(415, "a form is application/x-www-form-urlencoded")),
+            Method::POST | Method::GET => None,
+            _ => Some(Answer::new(405, "POST sends, GET tells who is there")),
+        }
+    }
+
+    async fn take(&self, mut request: Request) -> Answer {
+        match tokio::time::timeout(PATIENCE, form(request.body())).await {
+            Ok(Ok(form)) => self.deliver(&form),
+            Ok(Err(BodyError::TooLong(_))) => Answer::new(413, format!("a form has at most {LONGEST_FORM} bytes")),
+            Ok(Err(_)) => Answer::new(400, "the form has broken off"),
+            Err(_) => Answer::new(408, "the form takes too long"),
+        }
+    }
+
+    fn deliver(&self, form: &[u8]) -> Answer {
+        let order = match Order::parse(form) {
+            Ok(order) => order,
+            Err(error @ OrderError::Long) => return Answer::new(413, error.to_string()),
+            Err(error) => return Answer::new(400, error.to_string()),
+        };
+        match (self.sockets.deliver(&order), order.to) {
+            (0, To::One(_)) => Answer::new(404, "there is no such socket"),
+            (taken, _) => Answer::new(200, taken.to_string()),
+        }
+    }
+
+    fn list(&self, query: &str) -> Answer {
+        match order::uri(query) {
+            Ok(uri) => {
+                let ids: Vec<_> = self.sockets.at(&uri).iter().map(ToString::to_string).collect();
+                Answer::new(200, ids.join("\n"))
+            }
+            Err(error) => Answer::new(400, error.to_string()),
+        }
+    }
+}
+
+async fn form(body: &mut Body) -> Result<Vec<u8>, BodyError> {
+    body.collect(LONGEST_FORM).await
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
+    kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/x-www-form-urlencoded"))
+}
