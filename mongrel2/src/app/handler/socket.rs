@@ -57,7 +57,9 @@ impl Entrance {
 
     /// Closes as if the client had, with that code.
     pub(super) fn close(&self, code: u16) {
-        let _ = self.messages.send((0x88, code.to_be_bytes().to_vec()));
+        let body = code.to_be_bytes().to_vec();
+        self.waiting.fetch_add(body.len() + OVERHEAD, Ordering::Relaxed);
+        let _ = self.messages.send((0x88, body));
     }
 }
 

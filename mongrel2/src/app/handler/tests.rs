@@ -396,6 +396,9 @@ async fn ends_of_websockets() {
     host.hub.stop();
     assert_eq!(socket.recv().await, Ok(None));
     assert_eq!(host.sent(), ["1:7, \u{88}\u{2}\u{3}\u{e9}", "1:7, "], "1001");
+    // The client answers while the application may still have the socket.
+    host.frame("0x88", "\u{3}");
+    assert_eq!(host.sent(), [""; 0]);
 }
 
 #[tokio::test]
