@@ -26,7 +26,7 @@ const LONGEST_HEAD: usize = 64 * 1024;
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// How long a connection waits for the next event.
-const REST: Duration = Duration::from_secs(15);
+const REST: Duration = Duration::from_secs(5);
 
 /// What asks backends.
 #[derive(Debug)]

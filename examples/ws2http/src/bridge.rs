@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN};
 use http::{HeaderMap, Method};
 use mongrel2::app::{AppError, Application, Body, BodyError, Request, Response};
 
@@ -75,6 +75,7 @@ impl Bridge {
         match *request.method() {
             _ if request.uri().path() != "/" => Some(Answer::new(404, "there is only `/`")),
             Method::POST if !is_form(headers) => Some(Answer::new(415, "a form is application/x-www-form-urlencoded")),
+            Method::POST if length(headers) > LONGEST_FORM as u64 => Some(too_long()),
             Method::POST | Method::GET => None,
             _ => Some(Answer::new(405, "POST sends, GET tells who is there")),
         }
@@ -83,7 +84,7 @@ impl Bridge {
     async fn take(&self, mut request: Request) -> Answer {
         match tokio::time::timeout(PATIENCE, form(request.body())).await {
             Ok(Ok(form)) => self.deliver(&form),
-            Ok(Err(BodyError::TooLong(_))) => Answer::new(413, format!("a form has at most {LONGEST_FORM} bytes")),
+            Ok(Err(BodyError::TooLong(_))) => too_long(),
             Ok(Err(_)) => Answer::new(400, "the form has broken off"),
             Err(_) => Answer::new(408, "the form takes too long"),
         }
@@ -114,6 +115,16 @@ impl Bridge {
 
 async fn form(body: &mut Body) -> Result<Vec<u8>, BodyError> {
     body.collect(LONGEST_FORM).await
+}
+
+fn too_long() -> Answer {
+    Answer::new(413, format!("a form has at most {LONGEST_FORM} bytes"))
+}
+
+/// How long the form is said to be.
+fn length(headers: &HeaderMap) -> u64 {
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    length.unwrap_or_default()
 }
 
 fn is_form(headers: &HeaderMap) -> bool {

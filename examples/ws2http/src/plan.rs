@@ -28,6 +28,7 @@ pub(crate) struct Plan {
     pub(crate) token: Option<Token>,
     pub(crate) tries: u32,
     pub(crate) sockets: usize,
+    pub(crate) ping: Duration,
     pub(crate) patience: Duration,
 }
 
@@ -48,6 +49,7 @@ impl Plan {
             listen: line.listen,
             tries: line.tries,
             sockets: count(line.sockets),
+            ping: Duration::from_secs(line.ping),
             patience: Duration::from_secs(line.patience),
             requests_from: line.requests_from,
             replies_to: line.replies_to,

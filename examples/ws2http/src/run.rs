@@ -50,7 +50,7 @@ async fn serve(plan: Plan, listener: TcpListener, server: Server, stop: impl Fut
     let (end, ended) = oneshot::channel();
     let port = Port::on(listener).limit(BACKENDS).patience(plan.patience);
     let port = tokio::spawn(port.serve(bridge, told(ended)));
-    server.limit(plan.sockets).patience(plan.patience).serve(sessions, stop).await?;
+    server.limit(plan.sockets).ping(plan.ping).patience(plan.patience).serve(sessions, stop).await?;
     // It never fails, and it has not panicked.
     let _ = end.send(());
     let _ = port.await;

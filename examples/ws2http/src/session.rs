@@ -181,3 +181,118 @@ async fn send(socket: &mut WebSocket, mailbox: &Mailbox, letter: Letter) -> Resu
         () = mailbox.overflow() => Err(Trouble::Slow),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use mongrel2::app::{BoxFuture, Duplex};
+
+    use super::*;
+    use crate::order::LONGEST;
+
+    /// A client that notes what it gets.
+    #[derive(Clone, Default)]
+    struct Client {
+        heard: Arc<Mutex<Vec<String>>>,
+        /// How often it has spoken, in messages of 60 KiB, if it speaks at all.
+        spoken: Option<Arc<Mutex<usize>>>,
+        reads: bool,
+    }
+
+    impl Client {
+        fn heard(&self) -> Vec<String> {
+            self.heard.lock().unwrap().clone()
+        }
+    }
+
+    impl Duplex for Client {
+        fn recv(&mut self) -> BoxFuture<'_, Result<Option<Message>, SocketError>> {
+            Box::pin(async {
+                let Some(spoken) = &self.spoken else { std::future::pending().await };
+                *spoken.lock().unwrap() += 1;
+                Ok(Some(Message::Binary(vec![0; 60 * 1024].into())))
+            })
+        }
+
+        fn send(&mut self, message: Message) -> BoxFuture<'_, Result<(), SocketError>> {
+            Box::pin(async move {
+                if !self.reads {
+                    std::future::pending::<()>().await;
+                }
+                self.heard.lock().unwrap().push(format!("{message:?}"));
+                Ok(())
+            })
+        }
+
+        fn close(&mut self, code: u16, reason: String) -> BoxFuture<'_, Result<(), SocketError>> {
+            self.heard.lock().unwrap().push(format!("{code} {reason}"));
+            Box::pin(async { Ok(()) })
+        }
+    }
+
+    fn hi() -> Letter {
+        Letter::Text("hi".into())
+    }
+
+    #[tokio::test]
+    async fn letters_arrive_until_the_last_closes() {
+        let (client, mailbox) = (Client { reads: true, ..Client::default() }, Mailbox::new());
+        for letter in [hi(), Letter::Close { code: 4001, reason: "out".into() }, hi()] {
+            assert!(mailbox.put(letter));
+        }
+        let ended = talk(&mut WebSocket::new(client.clone()), &mailbox, &Queue::new(ROOM)).await;
+        assert_eq!((ended, client.heard()), (Ok(()), vec!["Text(\"hi\")".into(), "4001 out".into()]));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_loses_its_socket() {
+        let (client, mailbox) = (Client::default(), Mailbox::new());
+        let overflow = async {
+            while mailbox.put(Letter::Binary(vec![0; LONGEST].into())) {
+                tokio::task::yield_now().await;
+            }
+        };
+        let mut socket = WebSocket::new(client.clone());
+        let events = Queue::new(ROOM);
+        let (ended, ()) = tokio::join!(talk(&mut socket, &mailbox, &events), overflow);
+        assert_eq!((ended, client.heard()), (Err(Trouble::Slow), Vec::new()), "it can't be told");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_reads_too_slowly_is_told() {
+        let (client, mailbox) = (Client::default(), Mailbox::new());
+        assert!(mailbox.put(Letter::Binary(vec![0; LONGEST].into())));
+        assert!(!mailbox.put(Letter::Binary(vec![0; LONGEST].into())));
+        let mut socket = WebSocket::new(client.clone());
+        assert_eq!(talk(&mut socket, &mailbox, &Queue::new(ROOM)).await, Err(Trouble::Slow));
+        assert!(client.heard().iter().all(|heard| heard == "1013 "), "{:?}", client.heard());
+    }
+
+    #[tokio::test]
+    async fn no_more_is_taken_of_a_client_than_the_backend_takes_but_it_is_sent_to() {
+        let spoken = Arc::<Mutex<usize>>::default();
+        let client = Client { reads: true, spoken: Some(Arc::clone(&spoken)), ..Client::default() };
+        let (mailbox, events) = (Mailbox::new(), Queue::new(ROOM));
+        let mut socket = WebSocket::new(client.clone());
+        let watch = async {
+            let full = ROOM / (60 * 1024) + 1;
+            while *spoken.lock().unwrap() < full {
+                tokio::task::yield_now().await;
+            }
+            assert!(mailbox.put(hi()));
+            while client.heard().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(*spoken.lock().unwrap(), full);
+            events.next().await;
+            while *spoken.lock().unwrap() == full {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            ended = talk(&mut socket, &mailbox, &events) => panic!("{ended:?}"),
+            () = watch => {}
+        }
+    }
+}

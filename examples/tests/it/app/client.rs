@@ -1,9 +1,11 @@
-//! A client that sees whether an answer is whole, and one that speaks WebSocket.
+//! A client that sees whether an answer is whole.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
 use testkit::wait;
+
+pub(super) use crate::socket::Socket;
 
 /// An answer as far as it came before the connection ended.
 #[derive(Debug)]
@@ -111,67 +113,13 @@ impl Answer {
     }
 }
 
-/// A WebSocket's client.
-pub(super) struct Socket(TcpStream);
-
 impl Socket {
+    /// A WebSocket of the sample.
     pub(super) fn connect(address: SocketAddr) -> Self {
-        let mut stream = send(
-            address,
-            "GET /ws?tell HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
-        );
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            stream.read_exact(&mut byte).expect("the handshake is answered");
-            head.push(byte[0]);
-        }
-        let head = String::from_utf8(head).expect("a head is text");
+        let (socket, head) = Self::ask(address, "/ws?tell", "");
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
         assert_eq!(header(&head, "sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
         assert_eq!(header(&head, "sec-websocket-protocol"), Some("sample"));
-        Self(stream)
-    }
-
-    /// Sends a frame with that first byte, masked with zeros.
-    pub(super) fn send(&mut self, first: u8, payload: &[u8]) {
-        let length = payload.len();
-        let mut frame = vec![first];
-        match u16::try_from(length) {
-            Ok(short @ 0..126) => frame.push(0x80 | short.to_le_bytes()[0]),
-            Ok(long) => frame.extend([&[0x80 | 126][..], &long.to_be_bytes()].concat()),
-            Err(_) => frame.extend([&[0x80 | 127][..], &(length as u64).to_be_bytes()].concat()),
-        }
-        frame.extend([0; 4]);
-        frame.extend(payload);
-        self.0.write_all(&frame).expect("somebody reads");
-    }
-
-    /// The next frame: its first byte, and its payload; `None` at the end.
-    pub(super) fn recv(&mut self) -> Option<(u8, Vec<u8>)> {
-        let mut head = [0; 2];
-        if self.0.read_exact(&mut head).is_err() {
-            return None;
-        }
-        let mut length = [0; 8];
-        match head[1] {
-            126 => self.0.read_exact(&mut length[6..]).ok()?,
-            127 => self.0.read_exact(&mut length).ok()?,
-            short => length[7] = short,
-        }
-        let mut payload = vec![0; usize::try_from(u64::from_be_bytes(length)).expect("it is short")];
-        self.0.read_exact(&mut payload).ok()?;
-        Some((head[0], payload))
-    }
-
-    /// Waits for a close with this code, answers it, and waits for the end.
-    pub(super) fn is_closed_with(&mut self, code: u16) {
-        let close = std::iter::from_fn(|| self.recv()).find(|frame| frame.0 == 0x88).expect("it is closed");
-        assert_eq!(close.1.first_chunk(), Some(&code.to_be_bytes()), "{close:?}");
-        let frame = [&[0x88, 0x82, 0, 0, 0, 0][..], &code.to_be_bytes()].concat();
-        // It may be over already.
-        let _ = self.0.write_all(&frame);
-        assert_eq!(self.recv(), None);
+        socket
     }
 }
