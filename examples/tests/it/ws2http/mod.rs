@@ -6,6 +6,7 @@ mod events;
 mod idle;
 mod line;
 mod orders;
+mod rooms;
 mod stop;
 
 use std::net::SocketAddr;
