@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -44,6 +44,14 @@ pub(crate) struct Backend {
     asker: Arc<Asker>,
 }
 
+/// An answer, as far as anybody wants to know.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    /// The subprotocol that it chooses.
+    pub(crate) protocol: Option<HeaderValue>,
+}
+
 /// Why there is no answer; fits after "cannot …:".
 #[derive(Debug, Error)]
 pub(crate) enum Fault {
@@ -70,11 +78,11 @@ impl Asker {
         Self { client, token, timeout }
     }
 
-    async fn ask(&self, request: Request<Full<Bytes>>) -> Result<StatusCode, Fault> {
+    async fn ask(&self, request: Request<Full<Bytes>>) -> Result<Answer, Fault> {
         let answer = self.client.request(request).await.map_err(|error| Fault::Client(cause(&error)))?;
-        let status = answer.status();
+        let (status, protocol) = (answer.status(), answer.headers().get(SEC_WEBSOCKET_PROTOCOL).cloned());
         read(answer).await?;
-        Ok(status)
+        Ok(Answer { status, protocol })
     }
 }
 
@@ -89,11 +97,11 @@ impl Backend {
         &self.url
     }
 
-    /// Tells it something, when it is its turn, and gives the status of its answer.
+    /// Tells it something, when it is its turn, and gives its answer.
     ///
     /// # Errors
     /// There is no whole answer.
-    pub(crate) async fn post(&self, headers: &HeaderMap, form: Bytes) -> Result<StatusCode, Fault> {
+    pub(crate) async fn post(&self, headers: &HeaderMap, form: Bytes) -> Result<Answer, Fault> {
         let _place = self.places.acquire().await.expect("it is never closed");
         let asked = tokio::time::timeout(self.asker.timeout, self.asker.ask(self.request(headers, form)));
         asked.await.unwrap_or(Err(Fault::Timeout(self.asker.timeout)))

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue};
 
-use crate::backend::{Backend, Fault};
+use crate::backend::{Answer, Backend};
 use crate::event::Event;
 use crate::id::Id;
 use crate::queue::Queue;
@@ -21,10 +21,10 @@ pub(crate) struct Courier {
 }
 
 /// What has become of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Outcome {
-    /// The backend has it.
-    Taken,
+    /// The backend has it; of an `open`, with the subprotocol that it chooses.
+    Taken(Option<HeaderValue>),
     /// The backend doesn't want it.
     Refused,
     /// The backend couldn't be told.
@@ -56,15 +56,20 @@ impl Courier {
         let mut tried = 1;
         loop {
             let answer = self.backend.post(&self.headers, bytes::Bytes::clone(&form)).await;
-            match answer.as_ref().map(|status| verdict(*status)) {
-                Ok(Verdict::Taken) => return Outcome::Taken,
-                Ok(Verdict::Refused) => {
-                    tracing::warn!("{} does not want {what}: {}", self.backend.url(), Told(&answer));
-                    return Outcome::Refused;
+            let told = match answer {
+                Err(fault) => fault.to_string(),
+                Ok(Answer { status, protocol }) => {
+                    match (verdict(status), format!("it answered {}", status.as_u16())) {
+                        (Verdict::Taken, _) => return Outcome::Taken(protocol),
+                        (Verdict::Refused, told) => {
+                            tracing::warn!("{} does not want {what}: {told}", self.backend.url());
+                            return Outcome::Refused;
+                        }
+                        (Verdict::Failed, told) => told,
+                    }
                 }
-                Ok(Verdict::Failed) | Err(_) => {}
-            }
-            let fault = format!("cannot tell {} of {what}: {}", self.backend.url(), Told(&answer));
+            };
+            let fault = format!("cannot tell {} of {what}: {told}", self.backend.url());
             let Some(pause) = pause(tried, self.limit) else {
                 tracing::error!("{fault}; given up after {tried} tries");
                 return Outcome::GivenUp;
@@ -79,18 +84,6 @@ impl Courier {
     fn socket(&self) -> String {
         let path = self.uri.split('?').next().unwrap_or_default();
         format!("{} {}", path, self.id.short())
-    }
-}
-
-/// An answer, or why there is none, in words.
-struct Told<'a>(&'a Result<StatusCode, Fault>);
-
-impl std::fmt::Display for Told<'_> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
-            Ok(status) => write!(formatter, "it answered {}", status.as_u16()),
-            Err(fault) => fault.fmt(formatter),
-        }
     }
 }
 

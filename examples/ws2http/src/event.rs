@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use http::header::{COOKIE, ORIGIN, USER_AGENT};
+use http::header::{COOKIE, ORIGIN, SEC_WEBSOCKET_PROTOCOL, USER_AGENT};
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use mongrel2::app::{Message, Request};
@@ -100,11 +100,10 @@ fn encoded(bytes: &[u8]) -> impl std::fmt::Display {
 pub(crate) fn passed(request: &Request) -> HeaderMap {
     let (client, mut passed) = (request.headers(), HeaderMap::new());
     for name in [ORIGIN, USER_AGENT] {
-        if let Some(value) = client.get(&name) {
-            passed.insert(name, value.clone());
-        }
+        passed.extend(client.get(&name).map(|value| (name, value.clone())));
     }
-    passed.extend(cookies(client).map(|cookies| (COOKIE, cookies)));
+    passed.extend(joined(client, COOKIE, b"; ").map(|cookies| (COOKIE, cookies)));
+    passed.extend(joined(client, SEC_WEBSOCKET_PROTOCOL, b", ").map(|offered| (SEC_WEBSOCKET_PROTOCOL, offered)));
     passed.extend(client.get(http::header::HOST).map(|host| (FORWARDED_HOST, host.clone())));
     passed.insert(FORWARDED_FOR, forwarded_for(client, request.remote()));
     let is_tls = *request.scheme() == Scheme::HTTPS;
@@ -112,11 +111,18 @@ pub(crate) fn passed(request: &Request) -> HeaderMap {
     passed
 }
 
-/// All cookies in one header, as programs expect them.
-fn cookies(client: &HeaderMap) -> Option<HeaderValue> {
-    let all: Vec<_> = client.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
-    let all = Some(all.join(&b"; "[..])).filter(|all| !all.is_empty())?;
+/// All headers of that name in one, as programs expect them.
+fn joined(client: &HeaderMap, name: HeaderName, between: &[u8]) -> Option<HeaderValue> {
+    let all: Vec<_> = client.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+    let all = Some(all.join(between)).filter(|all| !all.is_empty())?;
     HeaderValue::from_bytes(&all).ok()
+}
+
+/// Whether a client offers the subprotocol (RFC 6455, section 4.2.2): it would not take another one.
+pub(crate) fn offers(client: &HeaderMap, protocol: &HeaderValue) -> bool {
+    let offered = client.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    let mut words = offered.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    words.any(|word| word.trim_ascii() == protocol.as_bytes())
 }
 
 /// The server says where a client comes from, unless it was told to leave that to proxies before it.
@@ -158,6 +164,8 @@ mod tests {
             .header("x-forwarded-for", "1.2.3.4")
             .header("x-forwarded-proto", "gopher")
             .header("x-forwarded-host", "evil.example")
+            .header("sec-websocket-protocol", "v2, v1")
+            .header("sec-websocket-protocol", "v0")
             .header("authorization", "Bearer of-the-client")
             .header("content-length", "7");
         let (head, ()) = head.body(()).unwrap().into_parts();
@@ -168,11 +176,24 @@ mod tests {
         let expected = [
             "cookie=a=1; b=2",
             "origin=http://example.org",
+            "sec-websocket-protocol=v2, v1, v0",
             "x-forwarded-for=1.2.3.4",
             "x-forwarded-host=example.org",
             "x-forwarded-proto=https",
         ];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn subprotocols() {
+        let mut client = HeaderMap::new();
+        client.append(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static("v2, v1"));
+        client.append(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static("v0"));
+        for (protocol, expected) in
+            [("v0", true), ("v1", true), ("v2", true), ("V1", false), ("v2, v1", false), ("", false)]
+        {
+            assert_eq!(offers(&client, &HeaderValue::from_static(protocol)), expected, "{protocol}");
+        }
     }
 
     #[test]

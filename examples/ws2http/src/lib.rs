@@ -1,13 +1,13 @@
 //! ws2http: WebSockets for programs that answer one HTTP request after the other.
 //!
-//! The way of an event: a server → [`session`], which has a socket from handshake to end → [`courier`], which keeps the
-//! events of a socket in order → [`backend`], which makes an HTTP request of each.  The way of an order: a backend →
-//! [`bridge`], which takes requests → [`sockets`] → the [`mailbox`] of each socket that is meant → its session.
+//! The way of an event: a server → `session`, which has a socket from handshake to end → `courier`, which keeps the
+//! events of a socket in order → `backend`, which makes an HTTP request of each.  The way of an order: a backend →
+//! `bridge`, which takes requests → `sockets` → the `mailbox` of each socket that is meant → its session.
 //!
-//! * [`backends`]: whose socket it is, by its path.  [`event`]: what a backend is told, as a form.  [`tries`]: how often.
-//!   [`order`]: what a backend wants, out of a form.  [`origin`]: which pages may open a socket.  These are pure.
-//! * [`queue`]: what waits, bounded in bytes.  [`id`]: the names of sockets.  [`token`]: a secret between bridge and backends.
-//! * [`run`]: all of it, until a signal.  [`args`], [`plan`], [`log`], [`error`]: the command line, and what comes of it.
+//! * `backends`: whose socket it is, by its path.  `event`: what a backend is told, as a form.  `tries`: how often.
+//!   `order`: what a backend wants, out of a form.  `origin`: which pages may open a socket.  These are pure.
+//! * `queue`: what waits, bounded in bytes.  `id`: the names of sockets.  `token`: a secret between bridge and backends.
+//! * `run`: all of it, until a signal.  `args`, `plan`, `log`, `error`: the command line, and what comes of it.
 
 mod args;
 mod backend;

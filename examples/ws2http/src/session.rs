@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use http::StatusCode;
+use http::header::SEC_WEBSOCKET_PROTOCOL;
+use http::{HeaderMap, StatusCode};
 use mongrel2::app::{AppError, Application, Message, Request, Response, SocketError, WebSocket};
 
 use crate::backend::Backend;
@@ -52,8 +53,8 @@ impl Sessions {
         let place = self.sockets.enter(uri)?;
         let headers = event::passed(&request);
         let mut courier = Courier::new(Arc::clone(backend), place.id, Arc::clone(&place.uri), headers, self.tries);
-        match courier.bring(&Event::Open).await {
-            Outcome::Taken => {}
+        let protocol = match courier.bring(&Event::Open).await {
+            Outcome::Taken(protocol) => protocol.filter(|protocol| event::offers(request.headers(), protocol)),
             Outcome::Refused => return Refusal::Unwanted.send(response).await,
             Outcome::GivenUp => {
                 drop(place);
@@ -62,10 +63,11 @@ impl Sessions {
                 courier.bring(&Event::Close).await;
                 return answered;
             }
-        }
+        };
+        let headers: HeaderMap = protocol.into_iter().map(|protocol| (SEC_WEBSOCKET_PROTOCOL, protocol)).collect();
         let events = Queue::new(ROOM);
         tracing::debug!("{} is open", place.id.short());
-        tokio::join!(live(&mut response, place, &events), courier.bring_all(&events));
+        tokio::join!(live(&mut response, headers, place, &events), courier.bring_all(&events));
         Ok(())
     }
 
@@ -108,8 +110,8 @@ impl Refusal {
 }
 
 /// Opens a socket and has it to its end, with all events that come of it.
-async fn live(response: &mut Response, place: Place, events: &Queue<Event>) {
-    let end = match response.accept(()).await {
+async fn live(response: &mut Response, headers: HeaderMap, place: Place, events: &Queue<Event>) {
+    let end = match response.accept(headers).await {
         Ok(mut socket) => talk(&mut socket, &place.mailbox, events).await,
         Err(_) => Err(Trouble::Gone),
     };

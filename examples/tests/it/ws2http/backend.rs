@@ -37,6 +37,8 @@ pub(super) struct Event {
 pub(super) enum Answer {
     /// A whole one.
     Status(u16),
+    /// One that chooses a subprotocol.
+    Protocol(&'static str),
     /// None; the connection stays open.
     Hang,
     /// A body that has no end.
@@ -75,7 +77,20 @@ impl Backend {
         Self::at(testkit::free_address(), answer)
     }
 
-    /// The same at an address.
+    /// One that agrees to a socket when the gate is opened.
+    pub(super) fn gated() -> (Self, Gate) {
+        let gate = Gate::default();
+        let passed = gate.clone();
+        let backend = Self::start(move |event| {
+            if event.field("verb") == "open" {
+                passed.wait();
+            }
+            OK
+        });
+        (backend, gate)
+    }
+
+    /// The same as `start` at an address.
     pub(super) fn at(address: SocketAddr, answer: impl Fn(&Event) -> Answer + Send + Sync + 'static) -> Self {
         let listener = listen(address);
         let shared = Arc::new(Shared {
@@ -156,6 +171,9 @@ impl Shared {
     /// Answers; gives whether the connection may have another request.
     fn answer(&self, mut stream: &TcpStream, answer: Answer) -> bool {
         let text = match answer {
+            Answer::Protocol(name) => {
+                format!("HTTP/1.1 200 OK\r\nSec-WebSocket-Protocol: {name}\r\nContent-Length: 0\r\n\r\n")
+            }
             Answer::Status(204) => "HTTP/1.1 204 No Content\r\n\r\n".into(),
             Answer::Status(status) => format!("HTTP/1.1 {status} Told\r\nContent-Length: 5\r\n\r\nhello"),
             Answer::Cut => "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello".into(),
@@ -168,7 +186,7 @@ impl Shared {
         // Who isn't there any more has not waited.
         let _ = stream.write_all(text.as_bytes());
         match answer {
-            Answer::Status(_) => true,
+            Answer::Status(_) | Answer::Protocol(_) => true,
             Answer::Cut | Answer::HalfHead | Answer::Garbage => false,
             Answer::Endless => self.waste(stream, &[b'x'; 16 * 1024]),
             Answer::EndlessHead => self.waste(stream, b"X-More: and more and more and more\r\n"),

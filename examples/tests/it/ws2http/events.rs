@@ -1,13 +1,12 @@
 //! Each event of a socket is a request to its backend, in order, however often that takes.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, mpsc};
 use std::thread;
 
 use testkit::http::ask;
-use testkit::wait;
 
-use super::backend::{Answer, Backend, Gate, OK};
+use super::backend::{Answer, Backend, OK};
 use super::{Running, TOKEN, status};
 use crate::socket::Socket;
 
@@ -138,6 +137,21 @@ fn a_socket_waits_for_a_backend_that_is_down() {
 }
 
 #[test]
+fn a_backend_chooses_a_subprotocol_that_the_client_offers() {
+    let backend = Backend::start(|_| Answer::Protocol("v1"));
+    let running = Running::of(&backend, &[]);
+    let chosen = |headers: &str| {
+        let (_, head) = Socket::ask(running.address(), "/php/socket", headers);
+        assert_eq!(status(&head), 101);
+        head.to_lowercase().lines().find_map(|line| line.strip_prefix("sec-websocket-protocol: ").map(str::to_owned))
+    };
+    assert_eq!(chosen("Sec-WebSocket-Protocol: v2, v1\r\n").as_deref(), Some("v1"));
+    assert_eq!(backend.events()[0].headers["sec-websocket-protocol"], "v2, v1");
+    assert_eq!(chosen("Sec-WebSocket-Protocol: v2\r\n"), None);
+    assert_eq!(chosen(""), None);
+}
+
+#[test]
 fn a_socket_that_the_backend_refuses_never_was() {
     let backend = Backend::start(|event| match event.field("uri").as_str() {
         "/php/socket?ok" => OK,
@@ -189,19 +203,10 @@ fn a_client_that_leaves_without_a_word_is_an_error_and_a_close() {
 
 #[test]
 fn a_client_that_leaves_before_it_is_answered_was_there_too() {
-    let (begin, began) = mpsc::channel();
-    let gate = Gate::default();
-    let passed = gate.clone();
-    let backend = Backend::start(move |event| {
-        if event.field("verb") == "open" {
-            begin.send(()).unwrap();
-            passed.wait();
-        }
-        OK
-    });
+    let (backend, gate) = Backend::gated();
     let running = Running::of(&backend, &[]);
     let socket = Socket::begin(running.address(), "/php/socket", "");
-    began.recv_timeout(wait::DEADLINE).unwrap();
+    backend.wait_for(1);
     drop(socket);
     gate.open();
     assert_eq!(backend.wait_for(3), ["0 open", "1 error gone", "2 close"]);

@@ -1,11 +1,9 @@
 //! What is POSTed to the bridge reaches those that are meant, and nothing else does anything.
 
-use std::sync::mpsc;
-
 use testkit::http::{Client, ask};
 use testkit::wait;
 
-use super::backend::{Backend, Gate, OK};
+use super::backend::{Backend, OK};
 use super::{Running, TOKEN, status};
 use crate::socket::Socket;
 
@@ -74,19 +72,11 @@ fn a_long_message_arrives_whole() {
 
 #[test]
 fn what_is_sent_before_a_socket_is_ready_waits() {
-    let (begin, began) = mpsc::channel();
-    let gate = Gate::default();
-    let passed = gate.clone();
-    let backend = Backend::start(move |event| {
-        if event.field("verb") == "open" {
-            begin.send(event.field("id")).unwrap();
-            passed.wait();
-        }
-        OK
-    });
+    let (backend, gate) = Backend::gated();
     let running = Running::of(&backend, &[]);
     let socket = Socket::begin(running.address(), "/php/socket", "");
-    let id = began.recv_timeout(wait::DEADLINE).unwrap();
+    backend.wait_for(1);
+    let id = &ids(&backend)[0];
     assert_eq!(running.post(&format!("id={id}&data=one")), (200, "1".into()));
     assert_eq!(running.post("uri=/php/socket&data=two"), (200, "1".into()));
     gate.open();
@@ -98,14 +88,7 @@ fn what_is_sent_before_a_socket_is_ready_waits() {
 
 #[test]
 fn a_message_that_comes_with_the_handshake_waits() {
-    let gate = Gate::default();
-    let passed = gate.clone();
-    let backend = Backend::start(move |event| {
-        if event.field("verb") == "open" {
-            passed.wait();
-        }
-        OK
-    });
+    let (backend, gate) = Backend::gated();
     let running = Running::of(&backend, &[]);
     let mut socket = Socket::begin(running.address(), "/php/socket", "");
     socket.send(0x81, b"early");
