@@ -5,6 +5,7 @@
 final class Room
 {
     private const KEPT = 20; // lines that those who come later get to see
+    private const LONGEST = 4096; // bytes of a text
     private const LARGEST = 64 * 1024; // bytes of a picture
 
     private array $sockets = []; // id => [number of the last event, name or null]
@@ -69,7 +70,8 @@ final class Room
     private function text(string $id, string $text): void
     {
         [$word, $rest] = explode("\t", $text, 2) + [1 => ''];
-        match ($word) {
+        match (strlen($text) > self::LONGEST ? null : $word) {
+            null => $this->sorry($id, 'that is too long'),
             'join' => $this->join($id, self::clean($rest, '/[\p{Cc}\p{Cf}]+/u')),
             'say' => $this->say($id, self::clean($rest, '/\p{Cc}+/u')),
             default => $this->sorry($id, 'the room does not know this word'),

@@ -34,7 +34,7 @@ struct Answer {
 
 impl Answer {
     fn new(status: u16, text: impl Into<String>) -> Self {
-        Self { status, text: text.into() }
+        Self { status, text: text.into() + "\n" }
     }
 }
 
@@ -61,7 +61,7 @@ impl Bridge {
             405 => headers.push(("allow", "GET, POST")),
             _ => {}
         }
-        Ok(response.send(answer.status, &headers[..], answer.text + "\n").await?)
+        Ok(response.send(answer.status, &headers[..], answer.text).await?)
     }
 
     fn refuse(&self, request: &Request) -> Option<Answer> {
@@ -105,8 +105,8 @@ impl Bridge {
     fn list(&self, query: &str) -> Answer {
         match order::uri(query) {
             Ok(uri) => {
-                let ids: Vec<_> = self.sockets.at(&uri).iter().map(ToString::to_string).collect();
-                Answer::new(200, ids.join("\n"))
+                let lines = self.sockets.at(&uri).iter().map(|id| format!("{id}\n")).collect();
+                Answer { status: 200, text: lines }
             }
             Err(error) => Answer::new(400, error.to_string()),
         }

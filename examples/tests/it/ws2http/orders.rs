@@ -33,6 +33,7 @@ fn to_one_or_to_all_but_some() {
     assert_eq!(running.post("uri=/php/socket&data=nobody"), (200, "0".into()));
 
     let answer = running.list("uri=/php/socket?room=1");
+    assert_eq!(running.list("uri=/php/socket"), "");
     let mut listed: Vec<_> = answer.lines().collect();
     listed.sort_unstable();
     let mut expected = [a, b, c].map(String::as_str);
