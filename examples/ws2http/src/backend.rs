@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, SEC_WEBSOCKET_PROTOCOL};
+use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -92,9 +93,9 @@ impl Backend {
         Self { url, places, asker }
     }
 
-    /// Where it is.
-    pub(crate) fn url(&self) -> &Uri {
-        &self.url
+    /// How logs call it: the query may be a secret.
+    pub(crate) fn name(&self) -> String {
+        format!("http://{}{}", self.url.authority().map_or("", Authority::as_str), self.url.path())
     }
 
     /// Tells it something, when it is its turn, and gives its answer.

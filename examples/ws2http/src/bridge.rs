@@ -2,10 +2,12 @@
 //!
 //! Pages in browsers can reach a port of this machine, too, but not without saying where they are from: they get nothing.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN};
+use http::uri::Authority;
 use http::{HeaderMap, Method};
 use mongrel2::app::{AppError, Application, Body, BodyError, Request, Response};
 
@@ -69,8 +71,11 @@ impl Bridge {
         if headers.contains_key(ORIGIN) {
             return Some(Answer::new(403, "this is not for pages"));
         }
-        if !self.token.as_ref().is_none_or(|token| token.is_shown(headers.get(AUTHORIZATION))) {
-            return Some(Answer::new(401, "the token is missing, or another one"));
+        match &self.token {
+            Some(token) if token.is_shown(headers.get(AUTHORIZATION)) => {}
+            Some(_) => return Some(Answer::new(401, "the token is missing, or another one")),
+            None if asks_for_address(headers) => {}
+            None => return Some(Answer::new(403, "without a token this is to be asked for by its address")),
         }
         match *request.method() {
             _ if request.uri().path() != "/" => Some(Answer::new(404, "there is only `/`")),
@@ -113,6 +118,16 @@ impl Bridge {
     }
 }
 
+/// Whether the host that is asked for is an address, or `localhost`.  A page may have had its own name lead here; then
+/// what it asks for is no other site to its browser, which says no origin with a GET.
+fn asks_for_address(headers: &HeaderMap) -> bool {
+    let authority = headers.get(HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
+    authority.is_some_and(|authority| {
+        let host = authority.host().trim_matches(['[', ']']);
+        host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok()
+    })
+}
+
 async fn form(body: &mut Body) -> Result<Vec<u8>, BodyError> {
     body.collect(LONGEST_FORM).await
 }
@@ -131,4 +146,42 @@ fn is_form(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
     kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/x-www-form-urlencoded"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_with_a_name_of_their_own_are_not_asking_for_an_address() {
+        for (host, expected) in [
+            ("127.0.0.1:6780", true),
+            ("127.0.0.1", true),
+            ("[::1]:6780", true),
+            ("LOCALHOST:6780", true),
+            ("evil.example:6780", false),
+            ("127.0.0.1.evil.example", false),
+            ("localhost.evil.example", false),
+            ("", false),
+        ] {
+            let headers = HeaderMap::from_iter([(HOST, host.parse().unwrap())]);
+            assert_eq!(asks_for_address(&headers), expected, "{host}");
+        }
+        assert!(!asks_for_address(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn what_is_a_form() {
+        let form = "application/x-www-form-urlencoded";
+        for (kind, expected) in [
+            (form, true),
+            (&form.to_uppercase(), true),
+            (&format!("{form}; charset=UTF-8"), true),
+            ("multipart/form-data", false),
+            ("", false),
+        ] {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, kind.parse().unwrap())]);
+            assert_eq!(is_form(&headers), expected, "{kind}");
+        }
+    }
 }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 
-use crate::backend::{Answer, Backend};
+use crate::backend::Backend;
 use crate::event::Event;
 use crate::id::Id;
 use crate::queue::Queue;
@@ -51,25 +52,14 @@ impl Courier {
     pub(crate) async fn bring(&mut self, event: &Event) -> Outcome {
         let number = self.number;
         self.number += 1;
-        let form = event.form(self.id, &self.uri, number).into();
+        let form = Bytes::from(event.form(self.id, &self.uri, number));
         let what = format!("{} {number} of {}", event.verb(), self.socket());
         let mut tried = 1;
         loop {
-            let answer = self.backend.post(&self.headers, bytes::Bytes::clone(&form)).await;
-            let told = match answer {
-                Err(fault) => fault.to_string(),
-                Ok(Answer { status, protocol }) => {
-                    match (verdict(status), format!("it answered {}", status.as_u16())) {
-                        (Verdict::Taken, _) => return Outcome::Taken(protocol),
-                        (Verdict::Refused, told) => {
-                            tracing::warn!("{} does not want {what}: {told}", self.backend.url());
-                            return Outcome::Refused;
-                        }
-                        (Verdict::Failed, told) => told,
-                    }
-                }
+            let fault = match self.attempt(form.clone(), &what).await {
+                Ok(outcome) => return outcome,
+                Err(fault) => format!("cannot tell {} of {what}: {fault}", self.backend.name()),
             };
-            let fault = format!("cannot tell {} of {what}: {told}", self.backend.url());
             let Some(pause) = pause(tried, self.limit) else {
                 tracing::error!("{fault}; given up after {tried} tries");
                 return Outcome::GivenUp;
@@ -77,6 +67,20 @@ impl Courier {
             tracing::warn!("{fault}; tried {tried} of {} times, again in {pause:?}", self.limit);
             tokio::time::sleep(pause).await;
             tried += 1;
+        }
+    }
+
+    /// Tries once; an error is why it is worth another try.
+    async fn attempt(&self, form: Bytes, what: &str) -> Result<Outcome, String> {
+        let answer = self.backend.post(&self.headers, form).await.map_err(|fault| fault.to_string())?;
+        let told = format!("it answered {}", answer.status.as_u16());
+        match verdict(answer.status) {
+            Verdict::Taken => Ok(Outcome::Taken(answer.protocol)),
+            Verdict::Failed => Err(told),
+            Verdict::Refused => {
+                tracing::warn!("{} does not want {what}: {told}", self.backend.name());
+                Ok(Outcome::Refused)
+            }
         }
     }
 

@@ -1,9 +1,11 @@
 //! What the command line can't mean is said, with what to do about it.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::process::Command;
 
-use testkit::program;
+use testkit::http::Client;
+use testkit::{Process, program};
 
 use super::backend::listen;
 
@@ -91,4 +93,34 @@ fn a_token_that_could_be_guessed() {
         1,
         &["cannot use the token: it has fewer than 16 characters", "hint: `openssl rand -hex 32 > token`"],
     );
+}
+
+#[test]
+fn a_token_is_read_from_a_file_and_there_need_not_be_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    fs::write(&file, "0123456789abcdef\n").unwrap();
+    let route = ["--route", "/a", "http://127.0.0.1:1/"];
+    let guarded = serve(&[&route[..], &["--token-file", file.to_str().unwrap()]].concat());
+    let shown = "Authorization: Bearer 0123456789abcdef\r\n";
+    assert_eq!([asked(guarded.1, "x", ""), asked(guarded.1, "x", shown)], [401, 200]);
+    let open = serve(&route);
+    assert_eq!([asked(open.1, "x", ""), asked(open.1, "127.0.0.1", "")], [403, 200], "a page may have named it `x`");
+}
+
+/// A bridge without a server, and its port.
+fn serve(options: &[&str]) -> (Process, SocketAddr) {
+    let address = testkit::free_address();
+    let mut command = Command::new(program("ws2http"));
+    command.args(SOCKETS).args(options).args(["--listen", &address.to_string()]).env_remove("WS2HTTP_TOKEN");
+    let process = Process::start(&mut command);
+    process.wait_for_stderr("orders at");
+    (process, address)
+}
+
+/// The status of its answer to who asks for that host, with these headers.
+fn asked(address: SocketAddr, host: &str, headers: &str) -> u16 {
+    let mut client = Client::connect(address);
+    client.send(format!("GET /?uri=/a HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n"));
+    client.answer().status
 }
