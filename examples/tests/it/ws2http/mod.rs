@@ -27,7 +27,7 @@ struct Running {
     deployment: Deployment,
     bridge: SocketAddr,
     process: Process,
-    server: Process,
+    server: Option<Process>,
 }
 
 impl Running {
@@ -43,7 +43,7 @@ impl Running {
 
     fn with(routes: &[(&str, &str)], options: &[&str]) -> Self {
         let deployment = Deployment::of(example("ws2http/config.rhai"), &["6767", "9967", "9966"]);
-        let server = deployment.start();
+        let server = Some(deployment.start());
         let address = testkit::free_address();
         let process = bridge(&deployment, address, routes, options);
         Self { deployment, bridge: address, process, server }
@@ -55,10 +55,9 @@ impl Running {
 
     /// Kills the server and starts another one.
     fn restart_server(&mut self) {
-        // Whichever comes first has the ports.
-        let killed = std::mem::replace(&mut self.server, Process::start(&mut Command::new("true")));
-        drop(killed);
-        self.server = self.deployment.start();
+        // The other one needs its ports.
+        self.server = None;
+        self.server = Some(self.deployment.start());
     }
 
     /// A socket that the backend has agreed to.
