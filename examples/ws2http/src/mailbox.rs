@@ -4,11 +4,11 @@
 
 use tokio::sync::Notify;
 
-use crate::order::Letter;
-use crate::queue::Queue;
+use crate::order::{LONGEST, Letter};
+use crate::queue::{OVERHEAD, Queue};
 
-/// How many bytes may wait; one message of the longest kind does.
-const ROOM: usize = crate::order::LONGEST + 1024;
+/// How many bytes may wait: four messages of the longest kind, as several backends may speak at the same moment.
+pub(crate) const ROOM: usize = 4 * (LONGEST + OVERHEAD);
 
 /// The mailbox of a socket.
 #[derive(Debug)]
@@ -51,8 +51,8 @@ mod tests {
     #[tokio::test]
     async fn it_is_full_when_a_letter_finds_no_room() {
         let mailbox = Mailbox::new();
-        let letter = || Letter::Binary(vec![0; crate::order::LONGEST].into());
-        assert!(mailbox.put(letter()));
+        let letter = || Letter::Binary(vec![0; LONGEST].into());
+        (0..4).for_each(|_| assert!(mailbox.put(letter())));
         tokio::select! { biased; () = mailbox.overflow() => panic!("there was room"), () = async {} => {} }
         assert!(!mailbox.put(letter()));
         mailbox.overflow().await;
