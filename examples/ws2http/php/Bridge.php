@@ -28,7 +28,6 @@ final class Bridge
     private function post(array $fields): void
     {
         $form = ['method' => 'POST', 'content' => http_build_query($fields)];
-        // A socket may be gone before its close has come here; that is no error.
         $this->ask($this->url, $form, ['Content-Type: application/x-www-form-urlencoded']);
     }
 
@@ -37,8 +36,9 @@ final class Bridge
         $options['header'] = ["Authorization: Bearer $this->token", ...$headers];
         $context = stream_context_create(['http' => $options + ['timeout' => 5, 'ignore_errors' => true]]);
         $answer = file_get_contents($url, false, $context);
-        if ($answer === false) {
-            throw new RuntimeException("there is no bridge at $url");
+        // With 404 a socket is gone whose close has not come here yet; that is no error.
+        if ($answer === false || !preg_match('~^\S+ (200|404) ~', $http_response_header[0])) {
+            throw new RuntimeException("cannot ask the bridge at $this->url");
         }
         return $answer;
     }

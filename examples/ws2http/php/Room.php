@@ -50,10 +50,15 @@ final class Room
 
     private function open(string $id): void
     {
-        // Those that were open when ws2http was killed are gone without a word.
-        $this->sockets = array_intersect_key($this->sockets, array_flip($this->bridge->at($this->uri)));
+        // Some may be gone whose close has not come yet, or never will, as ws2http was killed.
+        $there = array_flip($this->bridge->at($this->uri));
+        $gone = self::names(array_diff_key($this->sockets, $there));
+        $this->sockets = array_intersect_key($this->sockets, $there);
         $this->sockets[$id] = [0, null];
         $this->save();
+        foreach ($gone as $name) {
+            $this->bridge->tellAll($this->uri, "left\t$name\n" . $this->here());
+        }
         $this->bridge->tell($id, $this->here());
     }
 
@@ -129,7 +134,12 @@ final class Room
 
     private function here(): string
     {
-        return implode("\t", ['here', ...array_filter(array_column($this->sockets, 1), 'is_string')]);
+        return implode("\t", ['here', ...self::names($this->sockets)]);
+    }
+
+    private static function names(array $sockets): array
+    {
+        return array_values(array_filter(array_column($sockets, 1), 'is_string'));
     }
 
     /** Before others are told: what has been told can't be taken back. */

@@ -273,6 +273,7 @@ fn killed(kind: Kind) {
     ann.hears("came\tAnn\nhere\tAnn");
     room.restart();
     let mut bob = room.guest();
+    bob.hears("left\tAnn\nhere");
     bob.hears("here");
     bob.joins("Ann");
     bob.hears("came\tAnn\nhere\tAnn");
