@@ -24,6 +24,11 @@ CHOOSE = """(async () => {
 MALFORMED = ["", "\t", "join", "here\tEve", "said\tAnn\tno", "say", "\u0000", "{", "x" * 50_000, ATTACK]
 
 
+def tell(step):
+    """Says how far it is: each step may take as long as anything may."""
+    print(step, file=sys.stderr, flush=True)
+
+
 def enter(page, name):
     page.wait_for("socket.readyState === WebSocket.OPEN")
     page.type("#name", name)
@@ -42,6 +47,7 @@ def main(devtools, url):
     enter(bob, "<b>Bob</b>")
     ann.wait_for_text("#lines", "<b>Bob</b> has come.")
     ann.wait_for_text("#here", "<b>Bob</b>, Ann")
+    tell("both are in")
 
     ann.type("#text", "hello, 👩‍🚀 & 100%")
     bob.wait_for_text("#lines", "hello, 👩‍🚀 & 100%")
@@ -50,6 +56,7 @@ def main(devtools, url):
         page.wait_for_text("#lines", ATTACK)
         assert page.value("document.querySelectorAll('#inside b, #inside img, #inside script').length") == 0
         assert page.value("document.title") == "Room"
+    tell("both have spoken")
 
     bob.value(CHOOSE)
     for page in ann, bob:
@@ -57,6 +64,7 @@ def main(devtools, url):
         page.wait_for("document.querySelector('#lines img').naturalHeight === 2")
     bob.value("socket.send(new Uint8Array([0, 255, 1]))")
     ann.wait_for_text("#lines", "something that is no picture")
+    tell("both have seen pictures")
 
     eve = browser.open(url)
     eve.wait_for_text("#here", "Ann")
@@ -70,6 +78,7 @@ def main(devtools, url):
     for page in ann, bob, eve:
         page.wait_for_text("#lines", "still here")
         assert page.value("document.title") == "Room"
+    tell("nobody was disturbed")
 
     bob.close()
     ann.wait_for_text("#lines", "<b>Bob</b> has left.")

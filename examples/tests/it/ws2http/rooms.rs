@@ -141,7 +141,11 @@ fn two_pages(kind: Kind) {
         Some(told.split_once("DevTools listening on ")?.1.split_once('\n')?.0.trim().to_owned())
     });
     let url = format!("http://{}{}", room.deployment.address(0), kind.page);
-    assert!(Process::start(driver.args([devtools, url])).wait().success());
+    let mut driver = Process::start(driver.args([devtools, url]));
+    for step in ["both are in", "both have spoken", "both have seen pictures", "nobody was disturbed"] {
+        driver.wait_for_stderr(step);
+    }
+    assert!(driver.wait().success());
     let log = room.bridge.as_ref().expect("it runs").stderr();
     assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
 }
