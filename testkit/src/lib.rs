@@ -1,7 +1,7 @@
 //! What the tests of several crates need.
 //!
 //! * [`python()`] and [`node()`]: interpreters with the packages that the examples use, set up once under
-//!   `target/`; [`php()`]; [`curl()`], [`openssl()`], [`nginx()`], [`ffmpeg()`], [`strace()`] and [`chromium()`].  `None`, and
+//!   `target/`; [`php()`]; [`httpd()`], [`curl()`], [`openssl()`], [`nginx()`], [`ffmpeg()`], [`strace()`] and [`chromium()`].  `None`, and
 //!   a word on stderr, where they can't be had; [`installed`]: any other program.
 //! * [`Process`]: a child that ends with its test.  [`FakeServer`]: the server's side of the handler protocol.
 //! * [`free_address`]: where a server may listen.  [`http`]: a client that says no more than it is told to.
@@ -11,6 +11,7 @@
 //!
 //! Everything panics on failure: a test has no better use for an error.
 
+mod busybox;
 mod chromium;
 mod curl;
 mod deaf;
@@ -31,6 +32,7 @@ mod setup;
 mod strace;
 pub mod wait;
 
+pub use busybox::httpd;
 pub use chromium::chromium;
 pub use curl::curl;
 pub use deaf::DeafSocket;

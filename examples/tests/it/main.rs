@@ -12,9 +12,11 @@ mod pinned;
 mod poll;
 mod python;
 mod scatter;
+mod socket;
 mod upload;
 mod web;
 mod websocket;
+mod ws2http;
 mod wsgi;
 
 use std::path::{Path, PathBuf};

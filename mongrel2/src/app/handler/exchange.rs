@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -55,6 +56,11 @@ impl Exchange {
             left = rest;
         }
         self.here()
+    }
+
+    /// After how much silence a WebSocket is pinged.
+    pub(super) fn ping(&self) -> Duration {
+        self.hub.ping()
     }
 
     /// Whether the client is there.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use ::http::{HeaderValue, StatusCode};
 use bytes::Bytes;
@@ -264,6 +264,11 @@ impl Hub {
         let is_head = message.header("METHOD") == Some("HEAD");
         self.reply(key, &link, &render::own(status, is_head, true, SystemTime::now()), None);
         self.reply(key, &link, b"", None);
+    }
+
+    /// After how much silence a WebSocket is pinged.
+    pub(super) fn ping(&self) -> Duration {
+        self.options.ping
     }
 
     /// Waits until there is room for so many bytes.

@@ -63,6 +63,7 @@ struct Options {
     window: u64,
     limit: usize,
     patience: Duration,
+    ping: Duration,
 }
 
 impl Host {
@@ -80,6 +81,7 @@ impl Host {
             window: 256 * 1024,
             limit: 10_000,
             patience: Duration::from_secs(30),
+            ping: Duration::from_secs(50),
         };
         Ok(Self { connection, options })
     }
@@ -109,6 +111,14 @@ impl Host {
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.options.patience = patience;
+        self
+    }
+
+    /// After how much silence a WebSocket is pinged: 50 seconds, or this.  The server drops those that are silent for longer
+    /// than its `limits.min_ping`; a client that is there answers.
+    #[must_use]
+    pub fn ping(mut self, silence: Duration) -> Self {
+        self.options.ping = silence;
         self
     }
 

@@ -57,7 +57,9 @@ impl Entrance {
 
     /// Closes as if the client had, with that code.
     pub(super) fn close(&self, code: u16) {
-        let _ = self.messages.send((0x88, code.to_be_bytes().to_vec()));
+        let body = code.to_be_bytes().to_vec();
+        self.waiting.fetch_add(body.len() + OVERHEAD, Ordering::Relaxed);
+        let _ = self.messages.send((0x88, body));
     }
 }
 
@@ -96,7 +98,7 @@ impl Socket {
             if self.state != State::Open {
                 return Err(SocketError::Closed);
             }
-            let Some((flags, body)) = self.inbox.next().await else {
+            let Some((flags, body)) = self.next_frame().await else {
                 self.state = State::Closed;
                 return Err(SocketError::Gone);
             };
@@ -115,6 +117,16 @@ impl Socket {
                     self.end();
                     return Err(SocketError::Protocol);
                 }
+            }
+        }
+    }
+
+    /// The next frame; pings while there is none, as the server drops those that are silent.
+    async fn next_frame(&mut self) -> Option<Incoming> {
+        loop {
+            match tokio::time::timeout(self.exchange.ping(), self.inbox.next()).await {
+                Ok(next) => return next,
+                Err(_) => self.say(&Frame::Ping(b"")),
             }
         }
     }

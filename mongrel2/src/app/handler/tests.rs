@@ -22,10 +22,14 @@ struct Played {
 
 impl Played {
     fn new() -> Self {
+        Self::pinging_after(Duration::from_secs(3600))
+    }
+
+    fn pinging_after(ping: Duration) -> Self {
         let (outbox, queue) = outbox();
         let folder = tempfile::tempdir().unwrap();
-        let options =
-            Options { chroot: folder.path().to_owned(), window: 10, limit: 2, patience: Duration::from_secs(1) };
+        let chroot = folder.path().to_owned();
+        let options = Options { chroot, window: 10, limit: 2, patience: Duration::from_secs(1), ping };
         Self { hub: Arc::new(Hub::new(options, outbox)), queue, folder }
     }
 
@@ -396,6 +400,25 @@ async fn ends_of_websockets() {
     host.hub.stop();
     assert_eq!(socket.recv().await, Ok(None));
     assert_eq!(host.sent(), ["1:7, \u{88}\u{2}\u{3}\u{e9}", "1:7, "], "1001");
+    // The client answers while the application may still have the socket.
+    host.frame("0x88", "\u{3}");
+    assert_eq!(host.sent(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_silent_websocket_is_pinged() {
+    let mut host = Played::pinging_after(Duration::from_millis(1));
+    let mut socket = host.socket().await.socket;
+    let receiving = tokio::spawn(async move { socket.recv().await });
+    let mut pings = Vec::new();
+    while pings.len() < 3 {
+        tokio::task::yield_now().await;
+        pings.extend(host.sent());
+    }
+    assert!(pings.iter().all(|ping| ping == "1:7, \u{89}\0"), "{pings:?}");
+    host.frame("0x8A", "");
+    host.frame("0x81", "hi");
+    assert_eq!(receiving.await.unwrap(), Ok(Some(Message::from("hi"))));
 }
 
 #[tokio::test]

@@ -1,0 +1,20 @@
+<?php
+// A chat room: one event of a socket per request.  `php -S 127.0.0.1:8090 event.php` has every request come here.
+
+require 'Bridge.php';
+require 'Room.php';
+
+$token = getenv('WS2HTTP_TOKEN') ?: '';
+if (!hash_equals("Bearer $token", $_SERVER['HTTP_AUTHORIZATION'] ?? 'Bearer ')) {
+    http_response_code(401);
+    exit;
+}
+if (!str_ends_with($_POST['uri'] ?? '', '/socket')) {
+    http_response_code(404); // A query would make another room of it.
+    exit;
+}
+Room::hear(
+    (getenv('ROOM_FOLDER') ?: sys_get_temp_dir()) . '/room.json',
+    new Bridge(getenv('WS2HTTP_URL') ?: 'http://127.0.0.1:6780/', $token),
+    $_POST,
+);
