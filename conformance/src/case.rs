@@ -3,6 +3,8 @@
 //! A case fails alone: one that panics is told as failed, and the next one is run.
 
 use std::any::Any;
+use std::fmt::Display;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
@@ -43,6 +45,22 @@ impl<S> Case<S> {
         Case { name, promise, source, trial: Box::new(move |subject| trial(part(subject))) }
     }
 
+    /// The same case, which tells if it fails what else is known of the subject then.
+    #[must_use]
+    pub fn explained(self, explain: impl Fn(&S) -> Option<String> + Send + Sync + 'static) -> Self
+    where
+        S: 'static,
+    {
+        let trial = self.trial;
+        let explained = move |subject: &S| {
+            trial(subject).map_err(|problem| match (problem, explain(subject)) {
+                (Problem::Wrong(why), Some(known)) => Problem::Wrong(format!("{why}; {known}")),
+                (problem, _) => problem,
+            })
+        };
+        Self { trial: Box::new(explained), ..self }
+    }
+
     /// Tries it.
     pub fn run(&self, subject: &S) -> Row {
         let began = Instant::now();
@@ -72,13 +90,36 @@ impl<S> std::fmt::Debug for Case<S> {
 }
 
 /// Tries cases one after the other, and tells each as soon as it is known.
-pub fn run<S>(suite: &str, cases: &[Case<S>], subject: &S, told: &mut dyn FnMut(&Row)) -> Report {
-    let rows = cases.iter().map(|case| {
-        let row = case.run(subject);
-        told(&row);
-        row
-    });
-    Report { suite: suite.to_owned(), rows: rows.collect() }
+///
+/// `subject_for` gives what the first one is tried on; and behind each that fails it gets that, to give it back or something
+/// new: who has broken a promise may be in any state.  What is told may say that it was the last one.
+///
+/// # Errors
+/// There is nothing to try the first one on.  Without it later the cases that are left have failed.
+pub fn run<S, E: Display>(
+    suite: &str,
+    cases: &[Case<S>],
+    mut subject_for: impl FnMut(Option<S>) -> Result<S, E>,
+    told: &mut dyn FnMut(&Row) -> ControlFlow<()>,
+) -> Result<Report, E> {
+    let mut subject = Ok(subject_for(None)?);
+    let mut rows = Vec::with_capacity(cases.len());
+    for case in cases {
+        let row = match &subject {
+            Ok(subject) => case.run(subject),
+            Err(error) => case.row(Outcome::Failed(format!("it can't be tried any more: {error}")), Duration::ZERO),
+        };
+        let flow = told(&row);
+        if flow.is_break() {
+            rows.push(row);
+            break;
+        }
+        if matches!(row.outcome, Outcome::Failed(_)) {
+            subject = subject.and_then(|subject| subject_for(Some(subject)));
+        }
+        rows.push(row);
+    }
+    Ok(Report { suite: suite.to_owned(), rows })
 }
 
 /// What a panic has said.
@@ -89,6 +130,8 @@ fn said(panic: &(dyn Any + Send)) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::ControlFlow::Continue;
+
     use super::*;
     use crate::check::equal;
 
@@ -101,9 +144,18 @@ mod tests {
             case("missing", |_| Err(Problem::Missing("it has no legs".into()))),
             case("broken", |_| panic!("no {}", "idea")),
         ];
-        let mut names = Vec::new();
-        let report = run("all", &cases, &7, &mut |row| names.push(row.name.clone()));
+        let (mut names, mut made) = (Vec::new(), 0);
+        let make = |_| {
+            made += 1;
+            Ok::<_, String>(7)
+        };
+        let report = run("all", &cases, make, &mut |row| {
+            names.push(row.name.clone());
+            Continue(())
+        })
+        .unwrap();
         assert_eq!(names, ["a/good", "a/bad", "a/missing", "a/broken"]);
+        assert_eq!(made, 3, "behind each that fails there is a new one");
         let outcomes: Vec<_> = report.rows.iter().map(|row| row.outcome.clone()).collect();
         let expected = [
             Outcome::Passed,
@@ -112,5 +164,25 @@ mod tests {
             Outcome::Failed("the case itself has panicked: no idea".into()),
         ];
         assert_eq!(outcomes, expected);
+    }
+
+    #[test]
+    fn without_a_subject_the_rest_fails() {
+        let case = |name| Case::new(("a", name), "it does", "nowhere", |_: &u8| equal("it", 1, 2));
+        let mut left = 1;
+        let make = |_| {
+            left -= 1;
+            if left == 0 { Ok(7) } else { Err("no legs") }
+        };
+        let report =
+            run("all", &[case("one"), case("two").explained(|_| Some("so".into()))], make, &mut |_| Continue(()))
+                .unwrap();
+        let why: Vec<_> = report.rows.iter().map(|row| row.outcome.why()).collect();
+        assert_eq!(why, ["it is 1, wanted 2", "it can't be tried any more: no legs"]);
+        let explained = case("two").explained(|_| Some("so is it".into()));
+        assert_eq!(explained.run(&7).outcome.why(), "it is 1, wanted 2; so is it");
+        let last = run("all", &[case("one"), case("two")], |_| Ok::<_, String>(7), &mut |_| ControlFlow::Break(()));
+        assert_eq!(last.unwrap().rows.len(), 1);
+        assert!(run("all", &[case("one")], |_| Err("no legs"), &mut |_| Continue(())).is_err());
     }
 }

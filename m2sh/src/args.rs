@@ -570,8 +570,21 @@ pub struct Demo {
 pub enum Tried {
     /// A server, with clients and handlers that are played
     Server,
+    /// A host of applications, with clients that are played
+    App,
     /// A library for handlers, with a server that is played
     Handler,
+}
+
+/// What stands before a host of applications.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Before {
+    /// A server that streams long bodies, and tells what has been written
+    Streams,
+    /// A server that writes long bodies to files, and tells nothing
+    Files,
+    /// Nothing
+    Nothing,
 }
 
 /// Arguments of `conformance`.
@@ -592,9 +605,26 @@ pub struct Conformance {
     /// Write the results to a file, as XML in the form of JUnit
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
-    /// The program of the server, run as `PROGRAM config.sqlite UUID` [default: this one]
+    /// The program of the server, run as `PROGRAM config.sqlite UUID`, or of the host of applications, run as
+    /// `PROGRAM HOST:PORT` [default: this one]
     #[arg(long, value_name = "PROGRAM")]
     pub program: Option<PathBuf>,
+    /// Start no server: make a folder with configurations, and wait until somebody else has started servers with them
+    #[arg(long, value_name = "FOLDER", conflicts_with = "program")]
+    pub folder: Option<PathBuf>,
+    /// Try a host of applications that runs already, with the sample
+    #[arg(long, value_name = "http://HOST:PORT", conflicts_with = "program")]
+    pub url: Option<String>,
+    /// What stands before the host of -url or -program [default: nothing]
+    #[arg(long, value_name = "WHAT")]
+    pub before: Option<Before>,
+    /// Try nothing, but serve the sample until it is stopped: at HOST:PORT, or behind a server's SEND_SPEC and RECV_SPEC
+    #[arg(long, value_name = "ADDRESS", num_args = 1..=2)]
+    #[arg(conflicts_with_all = ["only", "list", "junit", "program", "url", "before", "patience", "folder"])]
+    pub serve: Vec<String>,
+    /// How many seconds the sample has for its answers when it is stopped
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, requires = "serve")]
+    pub grace: u32,
     /// Where a handler gets requests: the `send_spec` of the server that is played [default: a free port]
     #[arg(long, value_name = "ADDRESS")]
     pub send: Option<String>,

@@ -107,6 +107,19 @@ impl Client {
         Ok(answer)
     }
 
+    /// The same, of a connection that may end before any answer: `None`.
+    ///
+    /// # Errors
+    /// Nothing comes, neither an answer nor the end; or something that is no answer.
+    pub fn answer_or_end(&mut self, is_to_head: bool) -> Verdict<Option<Answer>> {
+        match self.0.fill_buf() {
+            Ok([]) => Ok(None),
+            Ok(_) => self.answer(is_to_head).map(Some),
+            Err(error) if is_reset(error.kind()) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Takes exactly so many bytes.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Our own handler passes, and one with a fault fails exactly where the fault is.
 
+use std::ops::ControlFlow::Continue;
 use std::time::Duration;
 
 use mongrel2::handler::{Connection, Frame, HandlerError, Request};
@@ -7,7 +8,7 @@ use serde_json::Value;
 
 use super::own::{Own, answer};
 use super::*;
-use crate::case;
+use crate::case::{self, Case};
 use crate::report::{Outcome, Report};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -23,7 +24,14 @@ fn report(mut fault: impl FnMut(&mut Connection, &Request) -> Option<Answered> +
     let own = own.unwrap();
     let pulse = Box::new(move || own.has_ended().then(|| "its thread is over".to_owned()));
     let subject = Subject::connect(server, pulse, Some(PATIENCE), PATIENCE).unwrap();
-    case::run("handler", &cases(), &subject, &mut |_| {})
+    run(&cases(), subject)
+}
+
+/// Tries cases on one handler, whatever it does.
+fn run(cases: &[Case<Subject>], subject: Subject) -> Report {
+    let mut first = Some(subject);
+    let same = |old: Option<Subject>| old.or_else(|| first.take()).ok_or("there is one");
+    case::run("handler", cases, same, &mut |_| Continue(())).unwrap()
 }
 
 fn others(report: &Report) -> Vec<(&str, &str)> {
@@ -46,7 +54,7 @@ fn our_own_passes() {
     let server = Server::bind(None, None).unwrap();
     let own = Own::start(server.addresses()).unwrap();
     let subject = Subject::connect(server, Box::new(|| None), Some(PATIENCE), PATIENCE).unwrap();
-    let report = case::run("handler", &cases(), &subject, &mut |_| {});
+    let report = run(&cases(), subject);
     assert_eq!(others(&report), [], "{report:#?}");
     assert!(!own.has_ended());
 }
@@ -187,7 +195,7 @@ fn a_handler_that_hangs_fails_from_there_on() {
     });
     let _own = own.unwrap();
     let subject = Subject::connect(server, Box::new(|| None), Some(PATIENCE), PATIENCE / 10).unwrap();
-    let report = case::run("handler", &notices::cases(), &subject, &mut |_| {});
+    let report = run(&notices::cases(), subject);
     assert!(report.rows.iter().all(|row| row.outcome.why().ends_with("no reply comes")), "{report:#?}");
 }
 

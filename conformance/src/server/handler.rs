@@ -132,11 +132,31 @@ impl Handler {
         self.reply(to, &[to.id], format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()))
     }
 
-    /// Sends an extended reply.
+    /// Lets so many more bytes of a streamed body come.
     ///
     /// # Errors
     /// What ZeroMQ says.
-    pub fn extended(&self, to: &request::Request, extended: &Extended) -> Verdict {
+    pub fn credit(&self, to: &request::Request, credits: u64) -> Verdict {
+        self.extended(to, &Extended::Control { keep_alive: false, credits: Some(credits), cancel: false })
+    }
+
+    /// Has a connection dropped.
+    ///
+    /// # Errors
+    /// What ZeroMQ says.
+    pub fn cancel(&self, to: &request::Request) -> Verdict {
+        self.extended(to, &Extended::Control { keep_alive: false, credits: None, cancel: true })
+    }
+
+    /// Has a file sent.
+    ///
+    /// # Errors
+    /// What ZeroMQ says.
+    pub fn send_file(&self, to: &request::Request, path: &str) -> Verdict {
+        self.extended(to, &Extended::SendFile(path.into()))
+    }
+
+    fn extended(&self, to: &request::Request, extended: &Extended) -> Verdict {
         let mut message = Vec::new();
         reply::render_extended(&mut message, to.sender.as_bytes(), &[to.id], extended);
         self.send(message)

@@ -14,10 +14,12 @@ STATUS = re.compile(r"([2-9][0-9]{2})(?: (.*))?\Z")
 
 
 class Answer:
-    """The answer to one request; `send` takes the bytes, and `b""` for the end of the connection."""
+    """The answer to one request; `send` takes the bytes, and `b""` for the end of the connection, `cut` resets it."""
 
-    def __init__(self, send: Callable[[bytes], None], method: str, version: str, keeps_open: bool) -> None:
-        self._send = send
+    def __init__(
+        self, send: Callable[[bytes], None], cut: Callable[[], None], method: str, version: str, keeps_open: bool
+    ) -> None:
+        self._send, self._cut = send, cut
         self._is_head = method == "HEAD"
         self._is_old = version == "HTTP/1.0"
         self._keeps_open = keeps_open
@@ -81,7 +83,8 @@ class Answer:
     def fail(self) -> None:
         """The application is broken: the client is told so, or else its connection is closed."""
         if self.has_begun:
-            return self._send(b"")
+            # Where the end of the connection is that of the answer, only a reset tells.
+            return self._send(b"") if self._is_framed() else self._cut()
         self._code, self._phrase, self._headers = 500, "Internal Server Error", [("Content-Type", "text/plain")]
         text = b"The application has failed.\n"
         self._length, self._size = len(text), 0

@@ -219,7 +219,11 @@ class Gateway:
             flow.pass_on(len(data))
             self.conn.reply(req, data)
 
-        answer = Answer(send, values["REQUEST_METHOD"], values["SERVER_PROTOCOL"], not req.should_close())
+        def cut() -> None:
+            self.conn.cancel(req)
+            self.flows.pop((req.sender, req.conn_id), None)  # no notice will come
+
+        answer = Answer(send, cut, values["REQUEST_METHOD"], values["SERVER_PROTOCOL"], not req.should_close())
         try:
             pieces = self.app(values, answer.start)
             try:

@@ -27,7 +27,7 @@ GET = {"METHOD": "GET", "VERSION": "HTTP/1.1", "PATTERN": "/", "URL_SCHEME": "ht
 def answered(app, method="GET", version="HTTP/1.1", keeps_open=True, values=None):
     """The messages that an application's answer makes; what it raises is the last."""
     sent = []
-    answer = Answer(sent.append, method, version, keeps_open)
+    answer = Answer(sent.append, lambda: sent.append("cut"), method, version, keeps_open)
     try:
         answer.run(app(values or {"PATH_INFO": "/", "QUERY_STRING": ""}, answer.start))
     except Exception as error:
@@ -80,6 +80,8 @@ class Framing(unittest.TestCase):
             sent = answered(app)
             self.assertEqual(sent[-2:], [b"", error], app.__name__)
             self.assertNotIn(b"HTTP/1.1 200 OK\r\n\r\n", b"".join(sent[:-1]), app.__name__)
+        for app, end in [(apps.raises_late, "cut"), (apps.too_little, b"")]:
+            self.assertEqual(answered(app, version="HTTP/1.0")[-2], end, "an old client sees it by a reset, or a length")
         for app in [apps.raises, apps.starts_never, apps.starts_twice, apps.text, apps.splits, apps.hops]:
             head, error = answered(app)
             self.assertTrue(head.startswith(b"HTTP/1.1 500 Internal Server Error\r\n"), app.__name__)

@@ -2,9 +2,9 @@
 
 #![cfg(test)]
 
-mod app;
 mod bbs;
 mod chat;
+mod conformance;
 mod handlertest;
 mod libraries;
 mod mp3stream;

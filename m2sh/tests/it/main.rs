@@ -3,7 +3,9 @@
 #![cfg(test)]
 
 mod commands;
+mod conformance;
 mod demo;
 mod documents;
+mod hosts;
 mod original;
 mod scripts;

@@ -1,10 +1,13 @@
 //! `m2sh conformance`: tries what servers, hosts of applications and libraries for handlers promise, case by case.
 //!
 //! * [`runner`]: which cases are run, and how they are told.
-//! * [`handler`]: a library for handlers.  [`server`]: a server.  [`child`]: it, or a handler, as a program that ends with this one.
+//! * [`server`]: a server.  [`app`]: a host of applications.  [`handler`]: a library for handlers.
+//! * [`child`]: each of them, as a program that ends with this one.  [`interrupt`]: Ctrl-C.
 
+mod app;
 mod child;
 mod handler;
+mod interrupt;
 mod runner;
 mod server;
 
@@ -16,10 +19,15 @@ use crate::session::Session;
 use runner::Runner;
 
 pub(super) fn run(args: &Conformance, session: &mut Session) -> Result<Exit, Error> {
+    app::only_there(args)?;
     handler::only_there(args)?;
-    let mut runner = Runner::new(args, &mut session.show);
+    if !args.serve.is_empty() {
+        return app::serve(args);
+    }
+    let mut runner = Runner::new(args, &mut session.show)?;
     match args.tried {
         Tried::Server => server::run(args, &mut runner)?,
+        Tried::App => app::run(args, &mut runner)?,
         Tried::Handler => handler::run(args, &mut runner)?,
     }
     runner.finish()

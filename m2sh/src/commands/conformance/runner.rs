@@ -1,30 +1,42 @@
 //! Runs suites, as far as they are asked for, and tells what came of them.
 
 use std::fs;
+use std::ops::ControlFlow::{Break, Continue};
 
 use conformance::case::{self, Case};
 use conformance::report::{Count, Outcome, Report, Row, count, junit};
 use serde_json::json;
 
+use super::interrupt::Interrupt;
 use crate::args::Conformance;
 use crate::error::{Error, say};
 use crate::exit::Exit;
 use crate::progress::during;
-use crate::show::{Cell, Colour, Form, Show, tabbed};
+use crate::show::{Cell, Form, Show, tabbed};
 
 /// What is tried, and what came of it up to now.
 pub(super) struct Runner<'a> {
     args: &'a Conformance,
     show: &'a mut Show,
     reports: Vec<Report>,
+    interrupt: Interrupt,
 }
 
 impl<'a> Runner<'a> {
-    pub(super) fn new(args: &'a Conformance, show: &'a mut Show) -> Self {
-        Self { args, show, reports: Vec::new() }
+    /// # Errors
+    /// Nobody could interrupt it.
+    pub(super) fn new(args: &'a Conformance, show: &'a mut Show) -> Result<Self, Error> {
+        let interrupt = Interrupt::listen().map_err(|error| Error::cannot("listen for signals", error))?;
+        Ok(Self { args, show, reports: Vec::new(), interrupt })
     }
 
-    /// Runs those cases of a suite that are asked for; the subject is made only if there are any.
+    /// Whether somebody wants it to end.
+    pub(super) fn interrupt(&self) -> Interrupt {
+        self.interrupt.clone()
+    }
+
+    /// Runs those cases of a suite that are asked for; the subject is made only if there are any.  Behind each that
+    /// fails it is given back, for the same one or a new one.
     ///
     /// # Errors
     /// The subject can't be made.
@@ -32,7 +44,7 @@ impl<'a> Runner<'a> {
         &mut self,
         suite: &str,
         mut cases: Vec<Case<S>>,
-        subject: impl FnOnce() -> Result<S, Error>,
+        subject_for: impl FnMut(Option<S>) -> Result<S, Error>,
     ) -> Result<(), Error> {
         let only = &self.args.only;
         cases.retain(|case| only.is_empty() || only.iter().any(|part| case.name.contains(part.as_str())));
@@ -41,20 +53,20 @@ impl<'a> Runner<'a> {
             self.reports.push(Report { suite: suite.to_owned(), rows });
             return Ok(());
         }
-        if cases.is_empty() {
+        if cases.is_empty() || self.interrupt.has_come() {
             return Ok(());
         }
-        let subject = during(&format!("start what is tried by `{suite}`"), subject)?;
         let streams = self.show.form() == Form::Lines;
         let mut told = Ok(());
         let report = during(&format!("run the cases of `{suite}`"), || {
-            case::run(suite, &cases, &subject, &mut |row| {
+            case::run(suite, &cases, subject_for, &mut |row| {
                 if streams && told.is_ok() {
                     let line = self.show.line(&tabbed(&cells(suite, row)));
                     told = line.and_then(|()| self.show.flush());
                 }
+                if told.is_err() || self.interrupt.has_come() { Break(()) } else { Continue(()) }
             })
-        });
+        })?;
         told?;
         self.reports.push(report);
         Ok(())
@@ -65,7 +77,9 @@ impl<'a> Runner<'a> {
     /// # Errors
     /// There is no such case; the output can't be written.
     pub(super) fn finish(self) -> Result<Exit, Error> {
-        if self.reports.iter().all(|report| report.rows.is_empty()) {
+        if self.interrupt.has_come() {
+            say("m2sh: interrupted: not all cases were run");
+        } else if self.reports.iter().all(|report| report.rows.is_empty()) {
             return Err(Error::usage("run a case", "no name of a case has that in it")
                 .hint("`m2sh conformance -list` lists them all"));
         }
@@ -86,11 +100,10 @@ impl<'a> Runner<'a> {
             Form::Lines => {}
         }
         self.show.flush()?;
-        let count = count(&self.reports);
-        let Count { passed, failed, skipped } = count;
-        let colour = if failed == 0 { Colour::Green } else { Colour::Red };
-        say(&self.show.painted(&format!("{passed} passed, {failed} failed, {skipped} skipped"), colour));
-        Ok(if failed == 0 { Exit::Success } else { Exit::Failure })
+        let Count { passed, failed, skipped } = count(&self.reports);
+        say(&format!("{passed} passed, {failed} failed, {skipped} skipped"));
+        let is_well = failed == 0 && !self.interrupt.has_come();
+        Ok(if is_well { Exit::Success } else { Exit::Failure })
     }
 
     fn list(self) -> Result<Exit, Error> {

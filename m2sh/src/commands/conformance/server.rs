@@ -1,30 +1,55 @@
 //! A server: this one, another program that reads the same database, or one that somebody else starts.
 
-use std::net::TcpStream;
+use std::cell::RefCell;
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
+use conformance::case::Case;
 use conformance::check::Problem;
 use conformance::server::{Setup, Site, Subject, UUID, cases};
 use tempfile::TempDir;
 
 use super::child::Child;
+use super::interrupt::Interrupt;
 use super::runner::Runner;
 use crate::args::Conformance;
-use crate::error::Error;
+use crate::error::{Error, say};
+use crate::operator::quoted;
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A server that is tried.
 struct Tried {
     subject: Subject,
-    _program: Child,
-    _folder: TempDir,
+    /// Its program and its folder, if they are ours.
+    own: Option<(RefCell<Child>, TempDir)>,
+}
+
+impl Tried {
+    /// How its program has ended, if it has.
+    fn end(&self) -> Option<String> {
+        self.own.as_ref().and_then(|(program, _)| program.borrow_mut().end())
+    }
 }
 
 pub(super) fn run(args: &Conformance, runner: &mut Runner<'_>) -> Result<(), Error> {
     Setup::ALL.into_iter().try_for_each(|setup| {
-        let cases = cases(setup).into_iter().map(|case| case.on(|tried: &Tried| &tried.subject)).collect();
-        runner.suite(setup.name(), cases, || start(args, setup))
+        let explained = |case: Case<Subject>| case.on(|tried: &Tried| &tried.subject).explained(Tried::end);
+        let cases = cases(setup).into_iter().map(explained).collect();
+        let interrupt = runner.interrupt();
+        runner.suite(setup.name(), cases, |old| {
+            // It has the ports that the new one needs.
+            drop(old);
+            match &args.folder {
+                Some(folder) => find(args, &folder.join(setup.name()), setup, &interrupt),
+                None => start(args, setup),
+            }
+        })
     })
 }
 
@@ -32,14 +57,44 @@ pub(super) fn run(args: &Conformance, runner: &mut Runner<'_>) -> Result<(), Err
 fn start(args: &Conformance, setup: Setup) -> Result<Tried, Error> {
     let folder = tempfile::Builder::new().prefix("m2sh-conformance-").tempdir();
     let folder = folder.map_err(|error| Error::cannot("make a folder", error))?;
-    let site = Site::open(folder.path(), setup).map_err(|error| Error::cannot("make a configuration", error))?;
+    let site = open(folder.path(), setup)?;
     let mut command = command(args.program.as_deref())?;
     command.arg("config.sqlite").arg(UUID).current_dir(&site.folder);
     let mut program = Child::start(&mut command, &site.folder.join("logs/output.log"))?;
-    let address = site.address;
-    program.until("its start", args.patience(), || TcpStream::connect(address).is_ok())?;
-    let subject = Subject::connect(site, args.patience()).map_err(|problem| unusable(setup, problem))?;
-    Ok(Tried { subject, _program: program, _folder: folder })
+    program.until("its start", args.patience(), || listens(site.address))?;
+    let subject = connect(site, args, setup)?;
+    Ok(Tried { subject, own: Some((RefCell::new(program), folder)) })
+}
+
+/// Waits until somebody has started it.
+fn find(args: &Conformance, folder: &Path, setup: Setup, interrupt: &Interrupt) -> Result<Tried, Error> {
+    let site = open(folder, setup)?;
+    if !listens(site.address) {
+        let folder = quoted(site.folder.as_os_str());
+        say(&format!("m2sh: waiting for a server: `cd {folder} && mongrel2 config.sqlite {UUID}`"));
+    }
+    while !listens(site.address) {
+        if interrupt.has_come() {
+            return Err(Error::cannot("wait for a server", "interrupted"));
+        }
+        thread::sleep(PAUSE);
+    }
+    Ok(Tried { subject: connect(site, args, setup)?, own: None })
+}
+
+fn open(folder: &Path, setup: Setup) -> Result<Site, Error> {
+    Site::open(folder, setup).map_err(|error| Error::cannot("make a configuration", error))
+}
+
+fn listens(address: SocketAddr) -> bool {
+    TcpStream::connect(address).is_ok()
+}
+
+fn connect(site: Site, args: &Conformance, setup: Setup) -> Result<Subject, Error> {
+    Subject::connect(site, args.patience()).map_err(|problem| {
+        let (Problem::Wrong(cause) | Problem::Missing(cause)) = problem;
+        Error::cannot(format!("try a server with the setup `{}`", setup.name()), cause)
+    })
 }
 
 /// The server's program, without its arguments.
@@ -53,9 +108,4 @@ fn command(program: Option<&Path>) -> Result<Command, Error> {
     let mut command = Command::new(this);
     command.arg0("mongrel2");
     Ok(command)
-}
-
-fn unusable(setup: Setup, problem: Problem) -> Error {
-    let (Problem::Wrong(cause) | Problem::Missing(cause)) = problem;
-    Error::cannot(format!("try a server with the setup `{}`", setup.name()), cause)
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use ::http::{HeaderValue, Method, StatusCode};
+use ::http::{HeaderValue, StatusCode};
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
@@ -172,8 +172,8 @@ impl Hub {
         let exchange = self.exchange(key, message.credits(), place);
         let (body, socket) = self.body(&exchange, &message, whole);
         let is_socket = socket.is_some();
-        let (method, version) = (origin.head.method.clone(), origin.head.version);
-        let sink = Outgoing::new(exchange, method == Method::HEAD, version);
+        let method = origin.head.method.clone();
+        let sink = Outgoing::new(exchange, &origin.head);
         let sink = match (socket, HeaderValue::from_bytes(&message.body)) {
             (Some(inbox), Ok(accept)) => sink.with_handshake(accept, inbox),
             _ => sink,

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use ::http::header::CONNECTION;
 use ::http::request::Parts;
 use ::http::uri::Scheme;
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
@@ -29,6 +30,13 @@ pub(super) fn head(message: &Request) -> Option<Origin> {
     let remote = message.header("REMOTE_ADDR").and_then(|address| address.parse().ok());
     let scheme = if message.header("URL_SCHEME") == Some("https") { Scheme::HTTPS } else { Scheme::HTTP };
     Some(Origin { head, remote: remote.unwrap_or(Ipv4Addr::UNSPECIFIED.into()), scheme })
+}
+
+/// Whether a client of HTTP/1.0 asks for its connection to be kept, and so has to be told if it is (RFC 9112, section 9.3).
+pub(super) fn asks_to_keep(head: &Parts) -> bool {
+    let values = head.headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let mut words = values.flat_map(|value| value.split(','));
+    head.version == Version::HTTP_10 && words.any(|word| word.trim().eq_ignore_ascii_case("keep-alive"))
 }
 
 /// The client's headers: names in upper case are the server's own.
@@ -76,6 +84,16 @@ mod tests {
         assert_eq!((origin.remote.to_string(), origin.scheme), ("::1".into(), Scheme::HTTPS));
         let headers: Vec<_> = origin.head.headers.iter().map(|(n, v)| format!("{n}={}", v.to_str().unwrap())).collect();
         assert_eq!(headers, ["host=x", "cookie=a=1", "cookie=b=2"]);
+    }
+
+    #[test]
+    fn only_old_clients_ask_for_their_connection() {
+        for (version, connection, expected) in
+            [("HTTP/1.0", "x, Keep-Alive", true), ("HTTP/1.0", "close", false), ("HTTP/1.1", "keep-alive", false)]
+        {
+            let headers = [("METHOD", "GET"), ("VERSION", version), ("connection", connection)];
+            assert_eq!(asks_to_keep(&head(&message(&headers)).unwrap().head), expected, "{version} {connection}");
+        }
     }
 
     #[test]

@@ -29,9 +29,13 @@ pub(super) fn framing(head: &Head, is_head: bool, version: Version) -> Framing {
     }
 }
 
-/// Renders a head; `now` is for its `Date`, unless it has one.
-pub(super) fn head(mut head: Head, framing: Framing, now: SystemTime) -> Vec<u8> {
+/// Renders a head; `now` is for its `Date`, unless it has one.  `says_kept`: whether the client has to be told that the
+/// connection goes on, if it does.
+pub(super) fn head(mut head: Head, framing: Framing, says_kept: bool, now: SystemTime) -> Vec<u8> {
     match framing {
+        Framing::Length if says_kept && !head.headers.contains_key(CONNECTION) => {
+            head.headers.insert(CONNECTION, HeaderValue::from_static("keep-alive"));
+        }
         Framing::Length => {}
         Framing::Chunked => {
             head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
@@ -91,7 +95,7 @@ pub(super) fn own(status: StatusCode, is_head: bool, closes: bool, now: SystemTi
     if closes {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    let mut out = head(Head { status, headers }, Framing::Length, now);
+    let mut out = head(Head { status, headers }, Framing::Length, false, now);
     if !is_head {
         out.extend_from_slice(text.as_bytes());
     }
@@ -111,7 +115,7 @@ mod tests {
         }
         let parts = Head { status: StatusCode::from_u16(status).unwrap(), headers: map };
         let framing = framing(&parts, is_head, version);
-        let text = String::from_utf8(head(parts, framing, SystemTime::UNIX_EPOCH)).unwrap();
+        let text = String::from_utf8(head(parts, framing, false, SystemTime::UNIX_EPOCH)).unwrap();
         (framing, text.replace(DATE, "").trim_end().replace("\r\n", "|"))
     }
 
@@ -131,6 +135,20 @@ mod tests {
             assert_eq!((framing, head.as_str()), (expected, text));
         }
         assert!(rendered(200, &[("date", "x")], true, new).1.ends_with("date: x"));
+    }
+
+    #[test]
+    fn a_kept_connection_is_told_of() {
+        let check = |headers: &[(&'static str, &'static str)], framing, expected: &str| {
+            let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+            let text = head(Head { status: StatusCode::OK, headers }, framing, true, SystemTime::UNIX_EPOCH);
+            let text = String::from_utf8(text).unwrap();
+            let told: Vec<_> = text.lines().filter(|line| line.starts_with("connection: ")).collect();
+            assert_eq!(told, [expected]);
+        };
+        check(&[], Framing::Length, "connection: keep-alive");
+        check(&[("connection", "close")], Framing::Length, "connection: close");
+        check(&[], Framing::Close, "connection: close");
     }
 
     #[test]

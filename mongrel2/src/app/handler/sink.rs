@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use ::http::{HeaderMap, HeaderValue, StatusCode, Version};
+use ::http::request::Parts;
+use ::http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use bytes::Bytes;
 
 use super::exchange::Exchange;
+use super::read;
 use super::render::{self, Framing, LAST_CHUNK};
 use super::socket::{Inbox, Socket};
 use crate::app::{BoxFuture, Head, Sink, WebSocket, WriteError};
@@ -16,6 +18,8 @@ pub(super) struct Outgoing {
     exchange: Arc<Exchange>,
     is_head: bool,
     version: Version,
+    /// Whether the client has to be told that its connection is kept.
+    says_kept: bool,
     /// What a client that asks for a WebSocket is told, and where its messages come in.
     handshake: Option<(HeaderValue, Inbox)>,
     state: State,
@@ -32,8 +36,10 @@ enum State {
 }
 
 impl Outgoing {
-    pub(super) fn new(exchange: Arc<Exchange>, is_head: bool, version: Version) -> Self {
-        Self { exchange, is_head, version, handshake: None, state: State::Nothing }
+    /// The response to a request with this head.
+    pub(super) fn new(exchange: Arc<Exchange>, head: &Parts) -> Self {
+        let (is_head, version, says_kept) = (head.method == Method::HEAD, head.version, read::asks_to_keep(head));
+        Self { exchange, is_head, version, says_kept, handshake: None, state: State::Nothing }
     }
 
     /// The same for a client that asks for a WebSocket.
@@ -48,7 +54,7 @@ impl Sink for Outgoing {
         Box::pin(async move {
             let framing = render::framing(&head, self.is_head, self.version);
             self.state = State::Begun(framing);
-            self.exchange.send(&render::head(head, framing, SystemTime::now())).await
+            self.exchange.send(&render::head(head, framing, self.says_kept, SystemTime::now())).await
         })
     }
 
