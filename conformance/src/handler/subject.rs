@@ -61,7 +61,8 @@ impl Subject {
         subject.open()?;
         // One that follows at once shows soon whether the first one is lost.
         subject.send_raw(&subject.sign().request())?;
-        subject.first = subject.receive().and_then(|found| same("the first reply", found, sign.reply()));
+        let first = subject.receive().and_then(|found| same("what comes first", found, sign.reply()));
+        subject.first = first.map_err(|problem| problem.when("the reply to the first request"));
         subject.settle()?;
         Ok(subject)
     }
