@@ -1,10 +1,12 @@
 //! The commands that talk to a procer.
 //!
-//! `link` is the connection; `show` prints; `logs` reads the logs themselves, which needs no procer.
+//! `link` is the connection; `show` prints; `logs` reads the logs themselves, which needs no procer.  `whole` is for programs
+//! that run a procer of their own.
 
 mod link;
 mod logs;
 mod show;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,6 +18,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use link::Link;
 pub use show::{COLUMNS, row};
+pub use whole::{end, kill, start};
 
 /// How services are: those of these names, or all.  The folder is the one that is given, or found as commands find it.
 ///
