@@ -3,11 +3,13 @@
 #![cfg(test)]
 
 mod bbs;
+mod browser;
 mod chat;
 mod conformance;
 mod handlertest;
 mod libraries;
 mod mp3stream;
+mod notices;
 mod pinned;
 mod poll;
 mod python;
