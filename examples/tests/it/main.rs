@@ -6,6 +6,7 @@ mod bbs;
 mod browser;
 mod chat;
 mod conformance;
+mod demo;
 mod handlertest;
 mod libraries;
 mod mp3stream;
