@@ -11,19 +11,27 @@ use crate::control::protocol::{Phase, Request, Status};
 use crate::error::Error;
 use crate::signal::Signal;
 
-/// Starts services, and waits until nothing more is to be expected: each is ready, or has ended, or waits for one that has.
-/// What isn't over by the timeout is given as it is then.
+/// Has services started, and waits for nothing.
 ///
 /// # Errors
 /// There is no procer, no such service, or one can't be started at all.
-pub fn start(profiles: PathBuf, names: Vec<String>, timeout: Duration) -> Result<Vec<Status>, Error> {
+pub fn start(profiles: PathBuf, names: Vec<String>) -> Result<(), Error> {
+    Link::open(&At { profiles: Some(profiles) })?.ask(&Request::Start { names }).map(drop)
+}
+
+/// Waits until nothing more is to be expected of services that were started: each is ready, or has ended, or waits for one that
+/// has.  What isn't over by the timeout is given as it is then.
+///
+/// # Errors
+/// There is no procer, or no such service.
+pub fn settled(profiles: PathBuf, names: Vec<String>, timeout: Duration) -> Result<Vec<Status>, Error> {
     let deadline = Instant::now() + timeout;
     let mut link = Link::open(&At { profiles: Some(profiles) })?;
     // Heard from the beginning, so that nothing is missed.
     link.ask(&Request::Events {})?;
-    let started = link.ask(&Request::Start { names })?.services;
+    let services = link.ask(&Request::Status { names })?.services;
     let mut all: BTreeMap<String, Status> =
-        started.into_iter().map(|service| (service.name.clone(), service)).collect();
+        services.into_iter().map(|service| (service.name.clone(), service)).collect();
     while !is_settled(all.values().map(|service| service.state)) {
         match link.event(Some(deadline)) {
             Ok(happened) => {

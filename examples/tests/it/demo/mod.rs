@@ -19,6 +19,8 @@ use testkit::{Process, program, wait};
 /// Where the demos are run.
 struct Place {
     folder: TempDir,
+    /// What the folder of the demos is called in it.
+    name: String,
     address: SocketAddr,
     /// Where programs are looked for.
     path: String,
@@ -55,12 +57,12 @@ impl Place {
     }
 
     fn with(folder: TempDir, path: String) -> Self {
-        Self { folder, address: testkit::free_address(), path }
+        Self { folder, name: "demo-all".into(), address: testkit::free_address(), path }
     }
 
     /// Something in the folder of the demos.
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join("demo-all").join(name)
+        self.folder.path().join(&self.name).join(name)
     }
 
     fn m2sh(&self, words: &[&str]) -> Command {
@@ -142,9 +144,10 @@ impl Place {
 impl Drop for Place {
     /// A test that fails leaves nothing running either.
     fn drop(&mut self) {
-        if self.path("profiles").exists() {
-            self.told(&["procer", "stop", "--timeout", "20s", "--profiles", "demo-all/profiles"]);
-            self.told(&["procer", "quit", "--profiles", "demo-all/profiles"]);
+        let profiles = self.path("profiles");
+        if profiles.exists() {
+            self.told(&["procer", "stop", "--timeout", "20s", "--profiles", profiles.to_str().unwrap()]);
+            self.told(&["procer", "quit", "--profiles", profiles.to_str().unwrap()]);
         }
     }
 }

@@ -69,12 +69,21 @@ impl Procer {
         Self::find(folder)?.ok_or_else(|| cannot(&"it has ended again"))
     }
 
-    /// Starts services, and waits until nothing more is to be expected of them.
+    /// Has services started.  This doesn't wait for them, and is over before anything else is asked: a start that came
+    /// behind the [`end`](Self::end) would be one too many.
     ///
     /// # Errors
     /// What procer says.
-    pub(super) async fn run(&self, names: Vec<String>) -> Result<Vec<Status>, Error> {
-        self.ask(move |profiles| client::start(profiles, names, START)).await
+    pub(super) fn run(&self, names: Vec<String>) -> Result<(), Error> {
+        client::start(self.profiles(), names).map_err(told)
+    }
+
+    /// Waits until nothing more is to be expected of services.
+    ///
+    /// # Errors
+    /// What procer says.
+    pub(super) async fn settled(&self, names: Vec<String>) -> Result<Vec<Status>, Error> {
+        self.ask(move |profiles| client::settled(profiles, names, START)).await
     }
 
     /// Stops all services, and ends.
@@ -124,7 +133,11 @@ impl Procer {
         talk: impl FnOnce(PathBuf) -> Result<T, procer::error::Error> + Send + 'static,
     ) -> Result<T, Error> {
         let profiles = self.profiles();
-        let told = tokio::task::spawn_blocking(move || talk(profiles)).await.expect("talking never panics");
-        told.map_err(|error| Error::listed(error.lines()))
+        tokio::task::spawn_blocking(move || talk(profiles)).await.expect("talking never panics").map_err(told)
     }
+}
+
+/// What procer's side says, in its own words.
+fn told(error: procer::error::Error) -> Error {
+    Error::listed(error.lines())
 }
