@@ -54,3 +54,21 @@ fn what_needs_nothing_runs_where_no_package_can_be_had() {
     assert_eq!(demo.ask("GET /hello").status, 200);
     demo.end(Signal::INT);
 }
+
+/// A machine with Python but without its packages, and pip can get them.
+#[test]
+fn what_can_be_had_is_installed_into_the_folder_once() {
+    let (Some(place), Some(wheels)) = (Place::with_python(), testkit::wheels()) else { return };
+    let demo = place.begin(place.demo().env("PIP_FIND_LINKS", wheels));
+    testkit::wait::until("the environment", || place.path("run/procer.pid").exists().then_some(()));
+    demo.is_ready();
+    assert!(demo.process.stderr().contains("m2sh: installing pyzmq and flask into `demo-all/venv` with pip"));
+    assert_eq!(demo.ask("GET /hello").status, 200);
+    assert_eq!(demo.ask("GET /book/").status, 200);
+    demo.end(Signal::INT);
+
+    let demo = place.start();
+    assert!(!demo.process.stderr().contains("installing"), "{}", demo.process.stderr());
+    assert_eq!(demo.ask("GET /hello").status, 200);
+    demo.end(Signal::INT);
+}

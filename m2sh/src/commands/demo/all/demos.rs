@@ -213,7 +213,7 @@ pub(super) const DEMOS: &[Demo] = &[
         needs: &[Need::Python("zmq"), Need::Python("flask")],
         services: &[(
             "wsgi",
-            "env PYTHONPATH=examples/python:examples/wsgi python3 -m mongrel2.wsgi guestbook:app @SOCKETS@",
+            "/usr/bin/env PYTHONPATH=examples/python:examples/wsgi python3 -m mongrel2.wsgi guestbook:app @SOCKETS@",
         )],
         files: examples!["wsgi/README.md", "wsgi/guestbook.py"],
     },
