@@ -6,7 +6,7 @@
 mod link;
 mod logs;
 mod show;
-mod whole;
+pub mod whole;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,7 +18,6 @@ use crate::error::Error;
 use crate::exit::Exit;
 use link::Link;
 pub use show::{COLUMNS, row};
-pub use whole::{end, kill, settled, start};
 
 /// How services are: those of these names, or all.  The folder is the one that is given, or found as commands find it.
 ///

@@ -53,6 +53,14 @@ fn is_settled(states: impl Iterator<Item = Phase>) -> bool {
     !is_moving && (!any(&[Phase::Down, Phase::Waiting]) || any(&[Phase::Delayed, Phase::Failed]))
 }
 
+/// Has the profiles read again.  What is wrong with one is in procer's log, and keeps nobody else from running.
+///
+/// # Errors
+/// There is no procer.
+pub fn reload(profiles: PathBuf) -> Result<(), Error> {
+    Link::open(&At { profiles: Some(profiles) })?.ask(&Request::Reload { names: Vec::new() }).map(drop)
+}
+
 /// Stops all services, those first that need others, and then ends procer.
 ///
 /// # Errors

@@ -74,6 +74,22 @@ fn what_runs_without_procer_is_taken_over_as_well() {
 }
 
 #[test]
+fn a_service_that_procer_does_not_know_yet_is_started_too() {
+    let Some(place) = Place::with_python() else { return };
+    let mut demo = place.start();
+    demo.signal(Signal::KILL);
+    demo.process.wait();
+    // As if the m2sh that was killed had been an older one.
+    fs::remove_dir_all(place.path("profiles/pinned")).unwrap();
+    assert!(place.told(&["procer", "reload", "--profiles", "demo-all/profiles"]).status.success());
+    wait::until("it to go", || place.process("pinned").is_none().then_some(()));
+    let demo = place.begin(&mut place.m2sh(&["demo", "--all"]));
+    demo.is_ready();
+    assert_eq!(demo.ask("GET /pinned/who").status, 200);
+    demo.end(Signal::INT);
+}
+
+#[test]
 fn an_end_of_procer_is_told() {
     let Some(place) = Place::with_python() else { return };
     let mut demo = place.start();
@@ -136,7 +152,8 @@ fn a_folder_of_something_else_is_left_alone() {
     let place = Place::bare();
     fs::write(place.folder.path().join("thesis.txt"), "").unwrap();
     let refused = |command: &mut Command| {
-        place.refuses(command, &["m2sh: cannot use the folder `.`: it has other things in it and no `examples`"]);
+        place
+            .refuses(command, &["m2sh: cannot use the folder `.`: it has other things in it and no `static/demo.css`"]);
     };
     refused(&mut place.m2sh(&["demo", "--all", "."]));
     assert!(!place.folder.path().join("config.rhai").exists());

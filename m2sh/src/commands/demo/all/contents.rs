@@ -31,7 +31,7 @@ pub(super) fn contents() -> Contents {
         script: include_str!("../../../../../examples/demo/all/config.rhai"),
         elsewhere: r#""./demo-all""#,
         words: ["8089", "8090"].map(|port| (port, free_port().to_string())).into(),
-        mark: "examples",
+        mark: "static/demo.css",
     }
 }
 

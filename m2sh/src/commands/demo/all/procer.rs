@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use procer::client;
+use procer::client::{self, whole};
 use procer::control::protocol::{Phase, Status};
 use tokio::time::sleep;
 
@@ -69,13 +69,21 @@ impl Procer {
         Self::find(folder)?.ok_or_else(|| cannot(&"it has ended again"))
     }
 
+    /// Has the profiles read again, which may have changed since they were.
+    ///
+    /// # Errors
+    /// What procer says.
+    pub(super) fn reload(&self) -> Result<(), Error> {
+        whole::reload(self.profiles()).map_err(told)
+    }
+
     /// Has services started.  This doesn't wait for them, and is over before anything else is asked: a start that came
     /// behind the [`end`](Self::end) would be one too many.
     ///
     /// # Errors
     /// What procer says.
     pub(super) fn run(&self, names: Vec<String>) -> Result<(), Error> {
-        client::start(self.profiles(), names).map_err(told)
+        whole::start(self.profiles(), names).map_err(told)
     }
 
     /// Waits until nothing more is to be expected of services.
@@ -83,7 +91,7 @@ impl Procer {
     /// # Errors
     /// What procer says.
     pub(super) async fn settled(&self, names: Vec<String>) -> Result<Vec<Status>, Error> {
-        self.ask(move |profiles| client::settled(profiles, names, START)).await
+        self.ask(move |profiles| whole::settled(profiles, names, START)).await
     }
 
     /// Stops all services, and ends.
@@ -91,7 +99,7 @@ impl Procer {
     /// # Errors
     /// What procer says.
     pub(super) async fn end(&self) -> Result<(), Error> {
-        self.ask(|profiles| client::end(profiles, END)).await?;
+        self.ask(|profiles| whole::end(profiles, END)).await?;
         // Its last words are said; now it is gone too.
         self.ended().await;
         Ok(())
@@ -113,7 +121,7 @@ impl Procer {
     /// Kills what doesn't end by itself.
     pub(super) async fn hurry(&self) {
         // If procer has ended, so has the rest.
-        let _ = self.ask(client::kill).await;
+        let _ = self.ask(whole::kill).await;
     }
 
     /// Waits until procer has ended.

@@ -39,6 +39,7 @@ impl<'a> Running<'a> {
         let procer = match Procer::find(folder)? {
             Some(found) => {
                 say("m2sh: the last m2sh here was killed; what it has left running is taken over");
+                found.reload()?;
                 found
             }
             None => Procer::start(folder)?,

@@ -10,6 +10,7 @@ use std::path::Path;
 use tokio::process::Command;
 
 use crate::error::say;
+use crate::operator::quoted;
 
 use super::child::output;
 use super::demos::Need;
@@ -74,7 +75,10 @@ async fn node(folder: &Path) -> Result<(), Lack> {
         return Ok(());
     }
     let trouble = installed.err().unwrap_or_else(|| "what it has installed can't be imported".into());
-    Err(lack(format!("Node.js has no package `zeromq`, and npm can't install it: {trouble}")))
+    Err(Lack {
+        why: format!("Node.js has no package `zeromq`, and npm can't install it: {trouble}"),
+        hint: format!("apt-get install npm; npm install --prefix {}", quoted(folder.as_os_str())),
+    })
 }
 
 async fn has_package(folder: &Path) -> bool {
