@@ -25,7 +25,7 @@ fn ctrl_c_and_sigterm_leave_nothing_behind() {
 #[test]
 fn a_signal_in_the_middle_of_the_start_ends_it_at_any_stage() {
     let Some(place) = Place::with_python() else { return };
-    // While it looks for packages, while procer reads the profiles, and while the server starts.
+    // While it looks around, while procer reads the profiles, and while the server starts.
     for stage in ["demo.pid", "procer.pid", "control", "mongrel2.pid"] {
         let demo = place.begin(&mut place.demo());
         wait::until(stage, || place.path("run").join(stage).exists().then_some(()));
@@ -33,6 +33,20 @@ fn a_signal_in_the_middle_of_the_start_ends_it_at_any_stage() {
         place.is_deserted(&[]);
         assert!(place.services().is_empty());
     }
+}
+
+#[test]
+fn a_signal_ends_what_installs_packages() {
+    let Some(place) = Place::with_python_and_venv() else { return };
+    let demo = place.begin(&mut place.demo());
+    wait::until("the environment", || place.path("venv").exists().then_some(()));
+    demo.end(Signal::TERM);
+    let folder = place.folder.path().to_str().unwrap().to_owned();
+    let about = |entry: fs::DirEntry| text(&entry.path().join("cmdline")).contains(&folder);
+    wait::until("nobody to be at work", || {
+        (!fs::read_dir("/proc").unwrap().filter_map(Result::ok).any(about)).then_some(())
+    });
+    place.start().end(Signal::INT);
 }
 
 #[test]

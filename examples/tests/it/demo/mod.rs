@@ -36,15 +36,25 @@ impl Place {
         Self::with(folder.unwrap(), python.unwrap_or_default() + &here)
     }
 
-    /// With no program but Python, and that without any package; so what runs is little, and quickly there.  `None` without
-    /// a Python.
+    /// With no program but Python, and that without any package, and as Debian has it without `python3-venv`: what runs is
+    /// little, and quickly there.  `None` without a Python.
     fn with_python() -> Option<Self> {
+        Self::with_a_python("case $2 in venv) echo 'ensurepip is not available' >&2; exit 1;; esac")
+    }
+
+    /// The same, but it can make virtual environments.
+    fn with_python_and_venv() -> Option<Self> {
+        Self::with_a_python("")
+    }
+
+    fn with_a_python(first: &str) -> Option<Self> {
         let python = testkit::python()?;
         let place = Self::bare();
         // `-S`: it doesn't look where packages are.
-        let script = format!("#!/bin/sh\nexec '{}' -S \"$@\"\n", python.canonicalize().unwrap().display());
-        fs::write(Path::new(&place.path).join("python3"), script).unwrap();
-        fs::set_permissions(Path::new(&place.path).join("python3"), fs::Permissions::from_mode(0o755)).unwrap();
+        let script = format!("#!/bin/sh\n{first}\nexec '{}' -S \"$@\"\n", python.canonicalize().unwrap().display());
+        let own = Path::new(&place.path).join("python3");
+        fs::write(&own, script).unwrap();
+        fs::set_permissions(&own, fs::Permissions::from_mode(0o755)).unwrap();
         Some(place)
     }
 
