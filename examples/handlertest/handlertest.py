@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "python"))
 
-from mongrel2 import handler  # noqa: E402
+from mongrel2 import handler, request  # noqa: E402
 
 SENDER_ID = "82209006-86ff-4982-b5ea-d1e29e55d481"
 
@@ -22,6 +22,8 @@ def main(requests_from="tcp://127.0.0.1:9981", replies_to="tcp://127.0.0.1:9980"
         req = conn.recv()
         if req.is_disconnect():
             print(f"{req.conn_id} has gone", file=sys.stderr)
+        elif req.path == request.NOTICE:
+            continue  # with download.flow_control the server also tells what it has written
         elif req.headers.get("Killme"):
             print(f"{req.conn_id} wants to be killed", file=sys.stderr)
             conn.reply(req, b"")

@@ -12,7 +12,8 @@ const watchers = new Map(); // a server's UUID: the ids of connections that see 
 
 for await (const request of connection) {
   if (request.isDisconnect) watchers.get(request.server)?.delete(request.id);
-  else if (request.method === "GET" && request.path === "/poll/live") await watch(request);
+  else if (request.isNotice("credits")) continue; // the server, with download.flow_control, has written something
+  else if (request.method === "GET" && request.path.endsWith("/live")) await watch(request);
   else if (request.method === "GET" || request.method === "HEAD") await answer(request, 200, votes);
   else if (request.method === "POST") await vote(request);
   else await answer(request, 405, { error: "there are GET, HEAD and POST" }, { Allow: "GET, HEAD, POST" });

@@ -26,7 +26,8 @@ final class Poll
         foreach ($this->connection->requests() as $request) {
             match (true) {
                 $request->isDisconnect() => $this->forget($request),
-                $request->method() === 'GET' && $request->path === '/poll/live' => $this->watch($request),
+                $request->isNotice('credits') => null, // the server, with download.flow_control, has written something
+                $request->method() === 'GET' && str_ends_with($request->path, '/live') => $this->watch($request),
                 in_array($request->method(), ['GET', 'HEAD'], true) => $this->answer($request, 200, $this->votes),
                 $request->method() === 'POST' => $this->vote($request),
                 default => $this->refuse($request),

@@ -19,10 +19,10 @@ TABLES = {"appointments": {"nurse", "doctor"}, "diagnoses": {"doctor"}}
 LONGEST_BODY = 10_000
 NUMBERS = itertools.count(1)
 
-LOGIN = """<form method="post" action="/login">
+LOGIN = """<form method="post" action="login">
 <p><input name="role" placeholder="nurse or doctor"> <input name="password" type="password"> <button>Log in</button>
 </form>"""
-LOGOUT = """<form method="post" action="/logout"><p><button>Log out</button></form>"""
+LOGOUT = """<form method="post" action="logout"><p><button>Log out</button></form>"""
 
 
 class Database:
@@ -43,6 +43,8 @@ class Connection(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     # Heads and bodies leave together.
     wbufsize = 16 * 1024
+    # What paths begin with: a proxy forwards them as they are.
+    prefix = ""
 
     def setup(self):
         super().setup()
@@ -52,22 +54,23 @@ class Connection(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.requests += 1
-        if self.path == "/":
+        path = self.path.removeprefix(self.prefix)
+        if path == "/":
             self.answer(200, self.page(), "text/html; charset=utf-8")
-        elif self.path == "/who":
+        elif path == "/who":
             self.answer(200, json.dumps(self.who()) + "\n", "application/json")
         else:
             self.answer(404, "not found\n")
 
     def do_POST(self):
         self.requests += 1
-        form = self.form()
+        path, form = self.path.removeprefix(self.prefix), self.form()
         if form is None:
             self.close_connection = True
             self.answer(413, "too long\n")
-        elif self.path == "/login":
+        elif path == "/login":
             self.login(form)
-        elif self.path == "/logout":
+        elif path == "/logout":
             self.database = None
             self.see_page()
         else:
@@ -107,7 +110,7 @@ class Connection(BaseHTTPRequestHandler):
         return {name: values[0] for name, values in fields.items()}
 
     def see_page(self):
-        self.answer(303, "", headers={"Location": "/"})
+        self.answer(303, "", headers={"Location": "./"})
 
     def answer(self, status, body, kind="text/plain; charset=utf-8", headers=None):
         body = body.encode()
@@ -130,7 +133,9 @@ class Server(ThreadingHTTPServer):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--port", type=int, default=8090)
+    arguments.add_argument("--prefix", default="", help="what paths begin with")
     options = arguments.parse_args()
+    Connection.prefix = options.prefix
     server = Server(("127.0.0.1", options.port), Connection)
     print(f"listens on port {options.port}", file=sys.stderr, flush=True)
     try:

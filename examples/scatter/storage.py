@@ -21,12 +21,14 @@ sys.path.append(str(Path(__file__).resolve().parent.parent / "python"))
 from mongrel2 import handler, request  # noqa: E402
 
 PREFIX = "/files/"
+START, DONE = "X-Mongrel2-Upload-Start", "X-Mongrel2-Upload-Done"  # of a body that the server writes to a file
 KINDS = {"GET": Read, "HEAD": Read, "PUT": Change, "DELETE": Change}
 
 
 class Storage:
     def __init__(self, options):
         self.number, self.count, self.wait = options.number, options.count, options.wait
+        self.chroot = options.chroot
         self.shares = Shares(options.folder or f"share-{self.number}", self.number, self.count)
         self.changing = set()  # the names of files that are being changed
         self.exchanges = {}
@@ -81,6 +83,8 @@ class Storage:
                 self.take_notice(exchange, req)
             return
         name = unquote(req.path.removeprefix(PREFIX), errors="surrogateescape")
+        if START in req.headers:
+            return self.refuse(req)
         kind = KINDS.get(req.headers["METHOD"])
         exchange = kind(self, req, name) if kind else Exchange(self, req)
         self.exchanges[about] = exchange
@@ -88,6 +92,15 @@ class Storage:
         for said in [said for said in self.early if tuple(said["about"]) == about]:
             self.early.remove(said)
             self.hear(said)
+
+    def refuse(self, req):
+        """A body that is too long for a message, where the server has upload.temp_store: it isn't taken, nor kept."""
+        if self.number != 1:
+            return
+        if done := req.headers.get(DONE):
+            Path(self.chroot, done.lstrip("/")).unlink(missing_ok=True)
+        self.conn.reply_http(req, "this is too long\n", 413, headers={"Content-Type": "text/plain"})
+        self.conn.close(req)
 
     def take_notice(self, exchange, req):
         if req.is_notice("credits"):
@@ -119,6 +132,7 @@ def options():
     parser.add_argument("number", type=int, help="which of the handlers this is, from 1 on")
     parser.add_argument("count", type=int, help="how many there are")
     parser.add_argument("--folder", help="where it keeps its part; share-NUMBER")
+    parser.add_argument("--chroot", default=".", help="the server's, where the paths of uploads begin; this folder")
     parser.add_argument("--wait", type=float, default=2, metavar="SECONDS", help="for the other handlers; 2")
     parser.add_argument("--requests-from", default="tcp://127.0.0.1:9985", help="the server's send_spec")
     parser.add_argument("--replies-to", default="tcp://127.0.0.1:9984", help="the server's recv_spec")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "python"))
 
-from mongrel2 import handler  # noqa: E402
+from mongrel2 import handler, request  # noqa: E402
 
 WINDOW = 256 * 1024  # how many bytes may be on their way
 TYPE = "application/octet-stream"  # what is taken, and what a file is whose type isn't told
@@ -32,6 +32,8 @@ def main(requests_from="tcp://127.0.0.1:9993", replies_to="tcp://127.0.0.1:9992"
         if req.is_disconnect():
             if upload := uploads.pop((req.sender, req.conn_id), None):
                 print(f"the client has left after {upload.length} bytes", file=sys.stderr)
+        elif req.path == request.NOTICE:
+            continue  # with download.flow_control the server also tells what it has written
         elif "METHOD" in req.headers:
             begin(conn, req, uploads)
         else:

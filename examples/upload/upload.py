@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "python"))
 
-from mongrel2 import handler  # noqa: E402
+from mongrel2 import handler, request  # noqa: E402
 
 START, DONE = "X-Mongrel2-Upload-Start", "X-Mongrel2-Upload-Done"
 
@@ -22,7 +22,7 @@ def main(folder=".", requests_from="tcp://127.0.0.1:9995", replies_to="tcp://127
     conn = handler.Connection("", requests_from, replies_to)
     while True:
         req = conn.recv()
-        if not req.is_disconnect():  # then the client has gone, and the server has removed the file
+        if req.path != request.NOTICE:  # the client has gone, and the server has removed the file; or it tells of credits
             take(conn, req, folder)
 
 

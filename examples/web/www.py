@@ -1,6 +1,7 @@
-"""A web application that knows nothing of mongrel2: python3 www.py [--port 8089]
+"""A web application that knows nothing of mongrel2: python3 www.py [--port 8089] [--prefix /web]
 
-It is Python's own HTTP server with a page and a form, and stands for whatever runs already.
+It is Python's own HTTP server with a page and a form, and stands for whatever runs already.  Its paths begin with the
+prefix, if it has one: a proxy forwards them as they are.
 """
 
 import argparse
@@ -16,9 +17,10 @@ LONGEST = 10_000  # bytes of a form
 class Web(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"  # so that the proxy can keep its connections
     timeout = 60
+    prefix = ""
 
     def do_GET(self):
-        path = urlsplit(self.path).path
+        path = urlsplit(self.path).path.removeprefix(self.prefix)
         if path == "/":
             self.answer(200, "text/plain", "Hello, World!\n")
         elif path == "/who":
@@ -58,6 +60,9 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback
     parser = argparse.ArgumentParser(description="Answers behind a proxy.")
     parser.add_argument("--port", type=int, default=8089)
-    server = ThreadingHTTPServer(("127.0.0.1", parser.parse_args().port), Web)
+    parser.add_argument("--prefix", default="", help="what its paths begin with")
+    options = parser.parse_args()
+    Web.prefix = options.prefix
+    server = ThreadingHTTPServer(("127.0.0.1", options.port), Web)
     print(f"listens on port {server.server_port}", file=sys.stderr, flush=True)
     server.serve_forever()

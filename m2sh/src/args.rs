@@ -557,12 +557,23 @@ impl NewProfile {
 /// Arguments of `demo`.
 #[derive(Debug, clap::Args)]
 pub struct Demo {
-    /// The folder, with its own config.sqlite; what is there already is used as it is
-    #[arg(value_name = "FOLDER", default_value = "demo")]
-    pub folder: PathBuf,
+    /// The folder, with its own config.sqlite; what is there already is used as it is [default: demo, or demo-all]
+    #[arg(value_name = "FOLDER")]
+    folder: Option<PathBuf>,
+    /// All demos of the examples, each with its handler, under procer
+    #[arg(long)]
+    pub all: bool,
     /// The port to listen on [default: the script's, which is 6767]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
+}
+
+impl Demo {
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        let default = if self.all { "demo-all" } else { "demo" };
+        self.folder.as_deref().unwrap_or(Path::new(default))
+    }
 }
 
 /// What `conformance` tries.

@@ -5,7 +5,7 @@
 //! the pidfd is the server's.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,8 @@ use mongrel2::config::Server;
 use mongrel2_server::pidfile;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// The process of a running server.
 #[derive(Debug)]
@@ -77,6 +79,17 @@ impl Process {
             Err(rustix::io::Errno::SRCH) => Ok(()),
             result => Ok(result?),
         }
+    }
+
+    /// Waits for the end of the process, within a tokio runtime.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub async fn ended(&self) -> io::Result<()> {
+        // SAFETY: the descriptor is borrowed from `self`, so that it is open, and the same, until after the `AsyncFd` is
+        // dropped, and a copy of what is borrowed is the same descriptor.
+        let end = unsafe { AsyncFd::register_with_interest(self.pidfd.as_fd(), Interest::READABLE) }?;
+        end.readable().await.map(drop)
     }
 
     /// Waits for the end of the process, at most until `deadline`; says whether it has come.

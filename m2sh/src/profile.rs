@@ -1,7 +1,8 @@
 //! The profile of a service: a folder that procer reads.
 //!
-//! `run` is a program that ends when the service is in the background, `pid_file` names the file with its PID, `depends` the
-//! profiles that have to run before, and `restart` is there if it is to be started again.  A profile appears as a whole.
+//! `run` is a program that ends when the service is in the background, and `pid_file` names the file with its PID; or there is
+//! no `pid_file`, and `run` becomes the service.  `depends` has the profiles that have to run before, and `restart` is there if
+//! it is to be started again.  A profile appears as a whole.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,6 +10,8 @@ use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use crate::args::DEFAULT_DB;
+use crate::error::Error;
 use crate::operator::quoted;
 
 /// A profile.
@@ -18,13 +21,18 @@ pub struct Profile {
     pub name: String,
     /// The text of the program `run`.
     pub run: String,
-    /// The path of the file with the service's PID.
-    pub pid_file: String,
+    /// The path of the file with the service's PID; `None` if `run` stays in the foreground.
+    pub pid_file: Option<String>,
     /// Whether it is to be started again when it has ended.
     pub restart: bool,
     /// The profiles that have to run before.
     pub depends: Vec<String>,
+    /// Further files, by their names.
+    pub more: Vec<(&'static str, String)>,
 }
+
+/// The files that say something about a service, whether a profile has them or not.
+const FILES: [&str; 6] = ["run", "pid_file", "depends", "restart", "start_timeout", "down"];
 
 impl Profile {
     /// Writes the folder, where there is none.
@@ -51,12 +59,48 @@ impl Profile {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => fs::create_dir(folder)?,
         }
-        fs::write(folder.join("run"), &self.run)?;
-        fs::set_permissions(folder.join("run"), fs::Permissions::from_mode(0o755))?;
-        fs::write(folder.join("pid_file"), format!("{}\n", self.pid_file))?;
-        fs::write(folder.join("depends"), self.depends.iter().map(|name| format!("{name}\n")).collect::<String>())?;
-        if self.restart { fs::write(folder.join("restart"), "") } else { Ok(()) }
+        self.files().iter().try_for_each(|(name, text)| put(&folder.join(name), text))
     }
+
+    /// Makes the folder what it shall be, and leaves alone what is so already: who has changed nothing is not restarted.
+    ///
+    /// # Errors
+    /// It can't be read or written.
+    pub fn renew(&self, profiles: &Path) -> io::Result<()> {
+        let folder = profiles.join(&self.name);
+        if folder.symlink_metadata().is_err() {
+            return self.write(profiles);
+        }
+        let files = self.files();
+        for (name, text) in &files {
+            if fs::read_to_string(folder.join(name)).ok().as_ref() != Some(text) {
+                let draft = folder.join(format!(".{name}.new"));
+                put(&draft, text)?;
+                fs::rename(&draft, folder.join(name))?;
+            }
+        }
+        let others = FILES.iter().filter(|name| !files.iter().any(|(file, _)| file == *name));
+        others.into_iter().try_for_each(|name| match fs::remove_file(folder.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        })
+    }
+
+    /// Its files, by name.
+    fn files(&self) -> Vec<(&'static str, String)> {
+        let depends = self.depends.iter().map(|name| format!("{name}\n")).collect();
+        let mut files = vec![("run", self.run.clone()), ("depends", depends)];
+        files.extend(self.pid_file.iter().map(|path| ("pid_file", format!("{path}\n"))));
+        files.extend(self.restart.then(|| ("restart", String::new())));
+        files.extend(self.more.iter().cloned());
+        files
+    }
+}
+
+/// Writes a file of a profile; `run` is executable, whatever it is called for now.
+fn put(path: &Path, text: &str) -> io::Result<()> {
+    fs::write(path, text)?;
+    if text.starts_with("#!") { fs::set_permissions(path, fs::Permissions::from_mode(0o755)) } else { Ok(()) }
 }
 
 /// The program `run` for a command that stays in the foreground: puts it in the background, and tells its PID.
@@ -67,6 +111,32 @@ pub fn in_background(folder: &Path, command: &str) -> String {
          nohup sh -c {shell} < /dev/null &\necho $! > \"$PROCER_PIDFILE\"\n",
         quoted(folder.as_os_str())
     )
+}
+
+/// The program `run` for a command that becomes the service.
+pub fn in_foreground(folder: &Path, command: &str) -> String {
+    let folder = quoted(folder.as_os_str());
+    format!("#!/bin/sh\n# Becomes the program, which stays in the foreground.\ncd {folder} || exit\nexec {command}\n")
+}
+
+/// The profile of a server that this m2sh starts, with the database in the folder.
+///
+/// # Errors
+/// The system can't say which program this is.
+pub fn of_server(name: &str, folder: &str, uuid: &str, pid_file: String) -> Result<Profile, Error> {
+    let program = std::env::current_exe().map_err(|error| Error::cannot("find the program m2sh itself", error))?;
+    let start = format!("exec {} start -db {DEFAULT_DB} -uuid {uuid} -background", quoted(program.as_os_str()));
+    Ok(Profile {
+        name: name.to_owned(),
+        run: format!(
+            "#!/bin/sh\n# Starts the server, and ends when it serves.\ncd {} || exit\n{start}\n",
+            quoted(folder.as_ref())
+        ),
+        pid_file: Some(pid_file),
+        restart: true,
+        depends: Vec::new(),
+        more: Vec::new(),
+    })
 }
 
 /// The program `run` for a command that goes into the background and writes its PID file by itself.
@@ -109,15 +179,18 @@ pub fn all(profiles: &Path) -> io::Result<BTreeMap<String, Vec<String>>> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
     use super::*;
 
     fn profile() -> Profile {
         Profile {
             name: "web".into(),
             run: as_it_is(Path::new("/srv/it's"), "web --daemon"),
-            pid_file: "/srv/web.pid".into(),
+            pid_file: Some("/srv/web.pid".into()),
             restart: true,
             depends: vec!["a".into(), "b".into()],
+            more: Vec::new(),
         }
     }
 
@@ -140,6 +213,28 @@ mod tests {
         let again = Profile { restart: false, ..profile() }.write(folder.path()).unwrap_err();
         assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
+    }
+
+    #[test]
+    fn a_folder_is_renewed_where_it_differs() {
+        let folder = tempfile::tempdir().unwrap();
+        let stamp = |name: &str| folder.path().join("web").join(name).metadata().unwrap().ino();
+        profile().renew(folder.path()).unwrap();
+        let (run, depends) = (stamp("run"), stamp("depends"));
+        fs::create_dir(folder.path().join("web/log")).unwrap();
+        let more = vec![("down", String::new())];
+        let other = Profile { pid_file: None, depends: vec!["c".into()], more, ..profile() };
+        other.renew(folder.path()).unwrap();
+        assert_eq!(stamp("run"), run, "nothing has changed there");
+        assert_ne!(stamp("depends"), depends);
+        let mut names: Vec<_> =
+            fs::read_dir(folder.path().join("web")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["depends", "down", "log", "restart", "run"]);
+        Profile { run: "#!/bin/sh\n".into(), ..profile() }.renew(folder.path()).unwrap();
+        let run = folder.path().join("web/run").metadata().unwrap();
+        assert_eq!((run.permissions().mode() & 0o777, run.len()), (0o755, 10));
+        assert!(!folder.path().join("web/down").exists());
     }
 
     #[test]

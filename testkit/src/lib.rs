@@ -1,7 +1,8 @@
 //! What the tests of several crates need.
 //!
 //! * [`python()`] and [`node()`]: interpreters with the packages that the examples use, set up once under
-//!   `target/`; [`php()`]; [`httpd()`], [`curl()`], [`openssl()`], [`nginx()`], [`ffmpeg()`], [`strace()`] and [`chromium()`].  `None`, and
+//!   `target/`; [`wheels()`]: Python's, to be installed elsewhere; [`php()`]; [`httpd()`], [`curl()`], [`openssl()`], [`nginx()`],
+//!   [`ffmpeg()`], [`strace()`] and [`chromium()`].  `None`, and
 //!   a word on stderr, where they can't be had; [`installed`]: any other program.
 //! * [`Process`]: a child that ends with its test.  [`FakeServer`]: the server's side of the handler protocol.
 //! * [`free_address`]: where a server may listen.  [`http`]: a client that says no more than it is told to.
@@ -46,6 +47,6 @@ pub use php::php;
 pub use port::free_address;
 pub use process::Process;
 pub use program::program;
-pub use python::python;
+pub use python::{python, wheels};
 pub use server::FakeServer;
 pub use strace::{Strace, strace};

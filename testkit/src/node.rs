@@ -25,6 +25,11 @@ pub fn node() -> Option<Node> {
 }
 
 impl Node {
+    /// The folder: scripts below it find the packages.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// A command that runs a copy of the ES module `script`.  A copy, since a script's imports are looked up
     /// from the place where it lies.
     ///

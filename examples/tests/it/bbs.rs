@@ -2,7 +2,8 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 
 use testkit::{Deployment, Process, wait};
 
@@ -25,16 +26,8 @@ impl Running {
         Some(Self { board: Process::start(&mut board), deployment, _server })
     }
 
-    /// What the terminal shows to somebody who types these lines.
     fn terminal(&self, lines: &[&str]) -> String {
-        let typed = self.deployment.path().join("typed");
-        fs::write(&typed, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
-        let address = self.deployment.address(0);
-        let mut client = python("bbs/client.py").expect("the test has asked for it");
-        client.args([address.ip().to_string(), address.port().to_string()]);
-        let output = client.stdin(File::open(&typed).unwrap()).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
+        terminal(self.deployment.address(0), self.deployment.path(), lines)
     }
 
     fn socket(&self) -> BufReader<TcpStream> {
@@ -42,6 +35,28 @@ impl Running {
         stream.set_read_timeout(Some(wait::DEADLINE)).unwrap();
         BufReader::new(stream)
     }
+}
+
+/// What the terminal shows to somebody who types these lines, which are kept in the folder.
+fn terminal(address: SocketAddr, folder: &Path, lines: &[&str]) -> String {
+    let typed = folder.join("typed");
+    fs::write(&typed, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    let mut client = python("bbs/client.py").expect("the test has asked for it");
+    client.args([address.ip().to_string(), address.port().to_string()]);
+    let output = client.stdin(File::open(&typed).unwrap()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Ann posts, and Bob reads it, wherever the board is.
+pub(crate) fn post_and_read(address: SocketAddr, folder: &Path) {
+    let shown = terminal(address, folder, &["Ann", "secret123", "p", "Grüße \u{1b}[31m", "second line", "", "q"]);
+    assert!(shown.starts_with("Welcome to the board.\nname: You are new here."), "{shown}");
+    assert!(shown.ends_with("Goodbye, Ann.\n"), "{shown}");
+
+    let shown = terminal(address, folder, &["Bob", "secret456", "r", "w"]);
+    assert!(shown.contains("\n  Grüße [31m\n  second line\n"), "{shown}");
+    assert!(shown.contains(">   Bob\n\n[R]"), "only Bob is here: {shown}");
 }
 
 #[test]
@@ -53,14 +68,7 @@ fn the_board_and_its_users() {
 #[test]
 fn users_register_post_and_read_at_a_terminal() {
     let Some(running) = Running::start() else { return };
-    let shown = running.terminal(&["Ann", "secret123", "p", "Grüße \u{1b}[31m", "second line", "", "q"]);
-    assert!(shown.starts_with("Welcome to the board.\nname: You are new here."), "{shown}");
-    assert!(shown.ends_with("Goodbye, Ann.\n"), "{shown}");
-
-    let shown = running.terminal(&["Bob", "secret456", "r", "w"]);
-    assert!(shown.contains("\n  Grüße [31m\n  second line\n"), "{shown}");
-    assert!(shown.contains(">   Bob\n\n[R]"), "only Bob is here: {shown}");
-
+    post_and_read(running.deployment.address(0), running.deployment.path());
     let shown = running.terminal(&["Ann", "wrong", "Ann", "secret456", "Ann", ""]);
     assert!(shown.ends_with("Goodbye.\n") && !shown.contains("Hello"), "{shown}");
     assert!(running.terminal(&["Ann", "secret123"]).contains("Hello, Ann."));

@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 
 use testkit::http::{Client, ask};
 use testkit::{Deployment, Process, wait};
 
+use super::browser::Browser;
 use super::{example, python};
 
 /// A server with its page and its handler.
@@ -78,19 +80,18 @@ fn the_rules_of_the_room() {
 
 #[test]
 fn two_pages_and_a_terminal_are_in_the_same_room() {
-    let (Some(running), Some(mut driver)) = (Running::start(), python("tests/it/chat/room.py")) else { return };
-    let Some(mut chromium) = testkit::chromium(&running.deployment.path().join("profile")) else { return };
-    let browser = Process::start(chromium.arg("--remote-debugging-port=0"));
-    let devtools = wait::until("Chromium's address", || {
-        let told = browser.stderr();
-        Some(told.split_once("DevTools listening on ")?.1.split_once('\n')?.0.trim().to_owned())
-    });
-    let address = running.deployment.address(0);
-    let url = format!("http://{address}/chatdemo/");
-    let words = [&devtools, &url, &address.ip().to_string(), &address.port().to_string()];
-    driver.args(words).arg(example("chat/client.py"));
-    assert!(Process::start(&mut driver).wait().success());
+    let Some(running) = Running::start() else { return };
+    let Some(browser) = Browser::start(&running.deployment.path().join("profile")) else { return };
+    meet(running.deployment.address(0), &browser, &example("chat/client.py"));
     assert_eq!(running.handler.stderr(), "");
+}
+
+/// Two pages and a terminal meet, wherever the room is.
+pub(crate) fn meet(address: SocketAddr, browser: &Browser, client: &Path) {
+    let url = format!("http://{address}/chatdemo/");
+    let words = [&url, &address.ip().to_string(), &address.port().to_string()];
+    let mut driver = browser.driver("tests/it/chat/room.py");
+    assert!(Process::start(driver.args(words).arg(client)).wait().success());
 }
 
 #[test]

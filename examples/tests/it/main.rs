@@ -3,11 +3,14 @@
 #![cfg(test)]
 
 mod bbs;
+mod browser;
 mod chat;
 mod conformance;
+mod demo;
 mod handlertest;
 mod libraries;
 mod mp3stream;
+mod notices;
 mod pinned;
 mod poll;
 mod python;

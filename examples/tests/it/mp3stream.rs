@@ -90,6 +90,18 @@ fn hertz(sound: &[u8]) -> usize {
     second.windows(2).filter(|pair| pair[0] < 0 && pair[1] >= 0).count()
 }
 
+/// What players are told.
+pub(crate) fn tags(url: &str) -> String {
+    let tags = ["-v", "error", "-show_entries", "format_tags=StreamTitle,icy-name", "-of", "default=nw=1", url];
+    let output = Command::new("ffprobe").args(tags).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Three seconds of what is played, as samples of 16 bits, 44,100 a second.
+pub(crate) fn listen(url: &str, icy: &str) -> Vec<u8> {
+    ffmpeg(&["-icy", icy, "-i", url, "-t", "3", "-f", "s16le", "-ac", "1", "-ar", "44100", "-"])
+}
+
 #[test]
 fn ffmpeg_hears_the_tone_and_sees_the_title() {
     if testkit::ffmpeg().is_none() {
@@ -98,14 +110,10 @@ fn ffmpeg_hears_the_tone_and_sees_the_title() {
     let fill = |music: &Path| tone(&music.join("tone.mp3"), 440, 20, &["title=It's a tone", "artist=Zoë"]);
     let Some(running) = Running::start(fill) else { return };
     for icy in ["0", "1"] {
-        let sound =
-            ffmpeg(&["-icy", icy, "-i", &running.url(), "-t", "3", "-f", "s16le", "-ac", "1", "-ar", "44100", "-"]);
+        let sound = listen(&running.url(), icy);
         assert!((430..450).contains(&hertz(&sound)), "{} Hz", hertz(&sound));
     }
-    let tags =
-        ["-v", "error", "-show_entries", "format_tags=StreamTitle,icy-name", "-of", "default=nw=1", &running.url()];
-    let output = Command::new("ffprobe").args(tags).output().unwrap();
-    let told = String::from_utf8_lossy(&output.stdout);
+    let told = tags(&running.url());
     assert!(told.contains("TAG:StreamTitle=Zoë - It’s a tone\n"), "{told}");
     assert!(told.contains("TAG:icy-name=mongrel2\n"), "{told}");
     assert_eq!(running.radio.stderr(), "");

@@ -32,7 +32,7 @@ impl Bench {
     }
 
     fn browser(&self) -> Browser {
-        Browser { address: self.deployment.address(0), cookie: None }
+        Browser::new(self.deployment.address(0), "")
     }
 
     fn restart_upstream(&mut self) {
@@ -58,10 +58,16 @@ fn records(address: SocketAddr) -> Process {
 #[derive(Clone)]
 struct Browser {
     address: SocketAddr,
+    /// What the program's paths begin with.
+    prefix: &'static str,
     cookie: Option<String>,
 }
 
 impl Browser {
+    fn new(address: SocketAddr, prefix: &'static str) -> Self {
+        Self { address, prefix, cookie: None }
+    }
+
     fn connect(&self) -> Client {
         Client::connect(self.address)
     }
@@ -82,12 +88,12 @@ impl Browser {
     }
 
     fn login(&mut self, client: &mut Client, role: &str, password: &str) -> u16 {
-        self.ask(client, "POST /login", &format!("role={role}&password={password}")).status
+        self.ask(client, &format!("POST {}/login", self.prefix), &format!("role={role}&password={password}")).status
     }
 
     /// What the program says of the connection that it is asked by.
     fn who(&mut self, client: &mut Client) -> Who {
-        let answer = self.ask(client, "GET /who", "");
+        let answer = self.ask(client, &format!("GET {}/who", self.prefix), "");
         assert_eq!(answer.status, 200, "{}", answer.text());
         Who::read(&answer.text())
     }
@@ -118,12 +124,26 @@ impl Who {
     }
 }
 
+/// Two browsers are two users, wherever the program is behind a proxy that pins.
+pub(crate) fn two_are_not_each_other(address: SocketAddr, prefix: &'static str) {
+    let [mut doctor, mut nurse] = [Browser::new(address, prefix), Browser::new(address, prefix)];
+    let [mut client, mut other] = [doctor.connect(), nurse.connect()];
+    assert_eq!(doctor.login(&mut client, "doctor", "scalpel"), 303);
+    assert_eq!(nurse.login(&mut other, "nurse", "lamp"), 303);
+    let (one, two) = (doctor.who(&mut client), nurse.who(&mut other));
+    assert_eq!((one.role.as_deref(), two.role.as_deref()), (Some("doctor"), Some("nurse")));
+    // A connection more is the same session.
+    doctor.who(&mut doctor.connect()).is(one.connection, Some("doctor"));
+    let page = nurse.ask(&mut other, &format!("GET {prefix}/"), "").text();
+    assert!(page.contains("You are <b>nurse</b>") && !page.contains("diagnoses"), "{page}");
+}
+
 #[test]
 fn the_program_knows_users_by_their_connections() {
     let Some(_) = python("pinned/records.py") else { return };
     let address = testkit::free_address();
     let _upstream = records(address);
-    let mut browser = Browser { address, cookie: None };
+    let mut browser = Browser::new(address, "");
     let [mut first, mut second] = [browser.connect(), browser.connect()];
     let one = browser.who(&mut first);
     assert_eq!((one.requests, one.role.as_deref()), (1, None));

@@ -1,7 +1,7 @@
 //! The poll in JavaScript and PHP, as people who vote and who watch see it.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 
 use testkit::http::{Answer, ask};
@@ -49,10 +49,10 @@ impl Running {
 struct Watcher(BufReader<TcpStream>);
 
 impl Watcher {
-    fn start(running: &Running) -> Self {
-        let mut stream = TcpStream::connect(running.deployment.address(0)).unwrap();
+    fn start(address: SocketAddr, path: &str) -> Self {
+        let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(wait::DEADLINE)).unwrap();
-        write!(stream, "GET /poll/live HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        write!(stream, "GET {path}/live HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
         Self(BufReader::new(stream))
     }
 
@@ -68,32 +68,38 @@ impl Watcher {
 
 #[test]
 fn javascript_counts_and_tells() {
-    counts_and_tells(Running::javascript());
+    let Some(running) = Running::javascript() else { return };
+    counts_and_tells(running.deployment.address(0), "/poll");
 }
 
 #[test]
 fn php_counts_and_tells() {
-    counts_and_tells(Running::php());
+    let Some(running) = Running::php() else { return };
+    counts_and_tells(running.deployment.address(0), "/poll");
 }
 
-fn counts_and_tells(running: Option<Running>) {
-    let Some(running) = running else { return };
-    let answer = running.ask("GET /poll", "");
+/// The same wherever it runs, as long as nobody has voted.
+pub(crate) fn counts_and_tells(address: SocketAddr, path: &str) {
+    let vote = |vote: &str| {
+        let answer = ask(address, &format!("POST {path}"), vote);
+        (answer.status, answer.text())
+    };
+    let answer = ask(address, &format!("GET {path}"), "");
     assert_eq!((answer.status, answer.text().as_str()), (200, "{\"yes\":0,\"no\":0}\n"));
     assert_eq!(answer.header("Content-Type"), Some("application/json"));
 
-    let mut watchers: Vec<_> = (0..3).map(|_| Watcher::start(&running)).collect();
+    let mut watchers: Vec<_> = (0..3).map(|_| Watcher::start(address, path)).collect();
     for watcher in &mut watchers {
         assert_eq!(watcher.event(), "data: {\"yes\":0,\"no\":0}\n");
     }
     drop(watchers.pop());
-    assert_eq!(running.vote(r#"{"vote": "yes"}"#), (200, "{\"yes\":1,\"no\":0}\n".into()));
-    assert_eq!(running.vote(r#"{"vote": "no"}"#), (200, "{\"yes\":1,\"no\":1}\n".into()));
+    assert_eq!(vote(r#"{"vote": "yes"}"#), (200, "{\"yes\":1,\"no\":0}\n".into()));
+    assert_eq!(vote(r#"{"vote": "no"}"#), (200, "{\"yes\":1,\"no\":1}\n".into()));
     for watcher in &mut watchers {
         assert_eq!(watcher.event(), "data: {\"yes\":1,\"no\":0}\n");
         assert_eq!(watcher.event(), "data: {\"yes\":1,\"no\":1}\n");
     }
-    let answer = running.ask("DELETE /poll", "");
+    let answer = ask(address, &format!("DELETE {path}"), "");
     assert_eq!((answer.status, answer.header("Allow")), (405, Some("GET, HEAD, POST")));
 }
 

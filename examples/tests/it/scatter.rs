@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use testkit::http::{Answer, Client, ask};
@@ -97,8 +97,7 @@ impl Cluster {
 
     /// What a handler keeps.
     fn shares(&self, number: usize) -> Vec<PathBuf> {
-        let entries = fs::read_dir(self.deployment.path().join(format!("share-{number}"))).unwrap();
-        entries.map(|entry| entry.unwrap().path()).collect()
+        shares(self.deployment.path(), number)
     }
 
     /// Whether a handler has a share open.
@@ -111,6 +110,12 @@ impl Cluster {
     }
 }
 
+/// What a handler keeps, of those whose shares are in the folder.
+fn shares(folder: &Path, number: usize) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder.join(format!("share-{number}"))).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
 fn is_share(folder: &std::ffi::OsStr) -> bool {
     folder.to_string_lossy().starts_with("share-")
 }
@@ -118,25 +123,29 @@ fn is_share(folder: &std::ffi::OsStr) -> bool {
 #[test]
 fn curl_stores_a_file_and_gets_it_back() {
     let (Some(_), Some(cluster)) = (testkit::curl(), Cluster::start(PATIENT)) else { return };
-    let [file, got] = ["file", "got"].map(|name| cluster.deployment.path().join(name).display().to_string());
-    let bytes = random(5 * 1024 * 1024, 1);
+    store_and_get_back(&cluster.url("a%20name/of%2Ftwo.bin"), cluster.deployment.path(), 5 * 1024 * 1024);
+}
+
+/// A file of that size is stored, comes back and is removed, wherever the handlers are; `folder` is where their shares are.
+pub(crate) fn store_and_get_back(url: &str, folder: &Path, size: usize) {
+    let [file, got] = ["file", "got"].map(|name| folder.join(name).display().to_string());
+    let bytes = random(size, 1);
     fs::write(&file, &bytes).unwrap();
-    let url = cluster.url("a%20name/of%2Ftwo.bin");
-    assert_eq!(curl(&["-T", &file], &url), (201, "stored\n".into()));
+    assert_eq!(curl(&["-T", &file], url), (201, "stored\n".into()));
     for number in 1..=COUNT {
-        let shares = cluster.shares(number);
+        let shares = shares(folder, number);
         let [share] = &shares[..] else { panic!("{shares:?}") };
-        let size = usize::try_from(fs::metadata(share).unwrap().len()).unwrap();
-        assert!((bytes.len() * 3 / 10..bytes.len() * 36 / 100).contains(&size), "share {number} has {size} bytes");
+        let part = usize::try_from(fs::metadata(share).unwrap().len()).unwrap();
+        assert!((size * 3 / 10..size * 36 / 100).contains(&part), "share {number} has {part} bytes");
     }
-    assert_eq!(curl(&["-o", &got], &url).0, 200);
+    assert_eq!(curl(&["-o", &got], url).0, 200);
     assert!(fs::read(got).unwrap() == bytes);
-    let (status, head) = curl(&["-I"], &url);
-    assert!(status == 200 && head.contains("\r\nContent-Length: 5242880\r\n"), "{head}");
+    let (status, head) = curl(&["-I"], url);
+    assert!(status == 200 && head.contains(&format!("\r\nContent-Length: {size}\r\n")), "{head}");
     assert!(head.contains("\r\nRepr-Digest: sha-256=:"), "{head}");
-    assert_eq!(curl(&["-X", "DELETE"], &url), (200, "deleted\n".into()));
-    assert_eq!(curl(&[], &url).0, 404);
-    assert!((1..=COUNT).all(|number| cluster.shares(number).is_empty()));
+    assert_eq!(curl(&["-X", "DELETE"], url), (200, "deleted\n".into()));
+    assert_eq!(curl(&[], url).0, 404);
+    assert!((1..=COUNT).all(|number| shares(folder, number).is_empty()));
 }
 
 #[test]

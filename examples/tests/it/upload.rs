@@ -1,7 +1,7 @@
 //! Uploads into files and as streams: what arrives, what is refused, and what stays of a client that leaves.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use mongrel2::config::Protocol;
@@ -62,14 +62,8 @@ impl Running {
         file
     }
 
-    /// Uploads the big body with curl, once with its length and once chunked.
     fn upload(&self, words: &[&str]) -> [(u16, String); 2] {
-        let (big, url) = (self.big(), self.url());
-        let upload = |source: &str| {
-            let stdin = File::open(&big).unwrap();
-            curl_with(Stdio::from(stdin), &[words, &["-T", source]].concat(), &url)
-        };
-        [upload(big.to_str().unwrap()), upload("-")]
+        upload(words, &self.big(), &self.url())
     }
 
     fn upload_short(&self, words: &[&str]) -> (u16, String) {
@@ -87,6 +81,24 @@ impl Running {
         client.send(format!("PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n{headers}\r\nsome of it"));
         client
     }
+}
+
+/// Uploads a file with curl, once with its length and once chunked.
+fn upload(words: &[&str], file: &Path, url: &str) -> [(u16, String); 2] {
+    let upload = |source: &str| {
+        let stdin = File::open(file).unwrap();
+        curl_with(Stdio::from(stdin), &[words, &["-T", source]].concat(), url)
+    };
+    [upload(file.to_str().unwrap()), upload("-")]
+}
+
+/// Uploads a hundred mebibytes, and gives what is answered, with what `sha256sum` says of them.
+pub(crate) fn upload_a_film(folder: &Path, url: &str) -> ((u16, String), String) {
+    let film = folder.join("film.mp4");
+    fs::write(&film, random(1024 * 1024, SEED).repeat(100)).unwrap();
+    let output = Command::new("sha256sum").arg(&film).output().unwrap();
+    let digest = String::from_utf8(output.stdout).unwrap()[..64].to_owned();
+    (curl(&["-T", film.to_str().unwrap()], url), digest)
 }
 
 fn javascript() -> Option<Command> {
@@ -125,16 +137,13 @@ fn hashes_files(handler: Option<Command>) {
 fn a_hundred_mebibytes_have_the_checksum_of_sha256sum() {
     let (Some(_), Some(python)) = (testkit::curl(), python("upload/upload.py")) else { return };
     let files = Running::files(python);
-    let film = files.deployment.path().join("film.mp4");
-    fs::write(&film, random(1024 * 1024, SEED).repeat(100)).unwrap();
-    let output = Command::new("sha256sum").arg(&film).output().unwrap();
-    let digest = String::from_utf8(output.stdout).unwrap()[..64].to_owned();
-    let film = film.to_str().unwrap();
-    assert_eq!(curl(&["-T", film], &files.url()), (200, format!("{digest}\n")));
+    let (answer, digest) = upload_a_film(files.deployment.path(), &files.url());
+    assert_eq!(answer, (200, format!("{digest}\n")));
     assert!(files.uploads().is_empty());
 
     let Some(stream) = Running::stream() else { return };
-    assert_eq!(curl(&["-T", film], &stream.url()), (200, format!("104857600 {digest}\n")));
+    let (answer, digest) = upload_a_film(stream.deployment.path(), &stream.url());
+    assert_eq!(answer, (200, format!("104857600 {digest}\n")));
 }
 
 #[test]

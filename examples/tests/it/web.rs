@@ -1,5 +1,7 @@
 //! The web application behind a proxy.
 
+use std::net::SocketAddr;
+
 use testkit::http::{Client, ask};
 use testkit::{Deployment, Process, wait};
 
@@ -17,7 +19,14 @@ fn a_plain_web_application_answers_through_the_proxy() {
     let process = Process::start(&mut web);
     process.wait_for_stderr("listens on");
     wait::until("an answer", || (ask(address, "GET /", "").status == 200).then_some(()));
-    let url = |path: &str| format!("http://{address}{path}");
+    answers_through_the_proxy(address, "");
+    drop(process);
+    wait::until("no answer", || (ask(address, "GET /", "").status == 502).then_some(()));
+}
+
+/// The same wherever it runs; its paths begin with the prefix.
+pub(crate) fn answers_through_the_proxy(address: SocketAddr, prefix: &str) {
+    let url = |path: &str| format!("http://{address}{prefix}{path}");
     assert_eq!(curl(&[], &url("/")), (200, "Hello, World!\n".into()));
     assert_eq!(curl(&["-H", "X-Forwarded-For: 6.6.6.6"], &url("/who")), (200, format!("127.0.0.1 asked {address}\n")));
     let (status, page) = curl(&["-d", "name=%3Cb%3EZo%C3%AB"], &url("/form"));
@@ -29,9 +38,7 @@ fn a_plain_web_application_answers_through_the_proxy() {
     // Many requests on one connection, here and behind the proxy.
     let mut client = Client::connect(address);
     for _ in 0..20 {
-        client.request("GET /", "");
+        client.request(&format!("GET {prefix}/"), "");
         assert_eq!(client.answer().text(), "Hello, World!\n");
     }
-    drop(process);
-    wait::until("no answer", || (ask(address, "GET /", "").status == 502).then_some(()));
 }

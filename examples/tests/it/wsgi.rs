@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 
 use testkit::{Deployment, Process, wait};
 
@@ -37,14 +38,8 @@ impl Running {
 #[test]
 fn guests_sign_a_book_at_two_places() {
     let Some(running) = Running::start() else { return };
-    let jar = running.deployment.path().join("cookies").display().to_string();
     for place in ["/", "/book/"] {
-        let words = ["-L", "-b", &jar, "-c", &jar, "-d", "name=Zoë&text=<b>hi</b>"];
-        let (status, page) = curl(&words, &running.url(place));
-        assert_eq!(status, 200);
-        assert!(page.contains("<p><b>Zoë</b> &lt;b&gt;hi&lt;/b&gt;</p>"), "{page}");
-        assert!(page.contains(&format!("action=\"{place}\"")), "{page}");
-        assert!(page.contains("value=\"Zoë\""), "the session's cookie came back: {page}");
+        sign(running.deployment.address(0), place, running.deployment.path());
     }
     let (status, head) = curl(&["-I"], &running.url("/"));
     assert!(status == 200 && head.contains("\r\nContent-Length: "), "{head}");
@@ -52,6 +47,17 @@ fn guests_sign_a_book_at_two_places() {
     assert_eq!(curl(&["-d", "name=x"], &running.url("/")).0, 400);
     let (status, text) = curl(&["-0"], &running.url("/lines/3"));
     assert_eq!((status, text.lines().count()), (200, 3));
+}
+
+/// A guest signs the book that is at this place; cookies are kept in the folder.
+pub(crate) fn sign(address: SocketAddr, place: &str, folder: &Path) {
+    let jar = folder.join("cookies").display().to_string();
+    let words = ["-L", "-b", &jar, "-c", &jar, "-d", "name=Zoë&text=<b>hi</b>"];
+    let (status, page) = curl(&words, &format!("http://{address}{place}"));
+    assert_eq!(status, 200);
+    assert!(page.contains("<p><b>Zoë</b> &lt;b&gt;hi&lt;/b&gt;</p>"), "{page}");
+    assert!(page.contains(&format!("action=\"{place}\"")), "{page}");
+    assert!(page.contains("value=\"Zoë\""), "the session's cookie came back: {page}");
 }
 
 #[test]

@@ -59,7 +59,8 @@ fn planned(args: &NewProfile) -> Result<Profile, String> {
         }
     };
     let pid_file = plain(pid_file)?;
-    Ok(Profile { name: args.name.clone(), run, pid_file, restart: args.restart, depends: args.depends() })
+    let (name, depends, more) = (args.name.clone(), args.depends(), Vec::new());
+    Ok(Profile { name, run, pid_file: Some(pid_file), restart: args.restart, depends, more })
 }
 
 /// A path as a line of a file can have it.
@@ -109,8 +110,8 @@ mod tests {
             .into();
         let check = |depends: &str, expected: Option<&str>| {
             let depends = depends.split_whitespace().map(str::to_owned).collect();
-            let (run, pid_file) = (String::new(), String::new());
-            let profile = Profile { name: "web".into(), run, pid_file, restart: false, depends };
+            let (run, pid_file, more) = (String::new(), None, Vec::new());
+            let profile = Profile { name: "web".into(), run, pid_file, restart: false, depends, more };
             let found = known(&profile, &there).err().map(|(cause, _)| cause);
             assert_eq!(found, expected.map(|way| format!("it would depend on itself: {way}")));
         };

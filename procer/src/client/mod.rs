@@ -1,10 +1,12 @@
 //! The commands that talk to a procer.
 //!
-//! `link` is the connection; `show` prints; `logs` reads the logs themselves, which needs no procer.
+//! `link` is the connection; `show` prints; `logs` reads the logs themselves, which needs no procer.  `whole` is for programs
+//! that run a procer of their own.
 
 mod link;
 mod logs;
 mod show;
+pub mod whole;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -180,7 +180,9 @@ impl Supervisor {
     fn is_needed(&self, id: Id) -> bool {
         let dependents = self.order.needed_by(&self.units[&id].name).filter_map(|name| self.names.get(name));
         let mut dependents = dependents.filter(|dependent| **dependent != id).map(|dependent| &self.units[dependent]);
-        dependents.any(|unit| unit.stopping || unit.service.is_ending())
+        // One that rests is stopped already, and nothing will be heard of it.
+        let rests = |state: &State| matches!(state, State::Idle(_));
+        dependents.any(|unit| unit.stopping && !rests(&unit.service.state) || unit.service.is_ending())
     }
 
     fn remove_retired(&mut self, id: Id) {

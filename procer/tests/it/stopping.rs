@@ -49,6 +49,18 @@ fn stops_go_in_reverse_order() {
 }
 
 #[test]
+fn a_stop_waits_for_nothing_that_rests() {
+    let stage = Stage::new();
+    stage.service("db", SLEEP, &[]);
+    stage.service("never", SLEEP, &[("depends", "db"), ("down", "")]);
+    stage.service("once", "exit 0", &[("depends", "db")]);
+    stage.start();
+    stage.told("wait db once");
+    stage.told("stop");
+    assert_eq!((stage.state("db"), stage.state("never")), ("down".into(), "down".into()));
+}
+
+#[test]
 fn what_is_stopped_stays_so_for_the_next_procer() {
     let stage = Stage::new();
     stage.kept("web", SLEEP);

@@ -7,19 +7,45 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 use crate::operator::quoted;
 
-const SCRIPT: &str = "config.rhai";
+/// The name of the script.
+pub(super) const SCRIPT: &str = "config.rhai";
 
-/// What the folder gets, from the examples.
-const FILES: [(&str, &str); 3] = [
-    (SCRIPT, include_str!("../../../../examples/demo/config.rhai")),
-    ("static/index.html", include_str!("../../../../examples/demo/static/index.html")),
-    ("static/notes.txt", include_str!("../../../../examples/demo/static/notes.txt")),
-];
+/// A file: its path below the folder, and its text.
+pub(super) type File = (&'static str, &'static str);
 
-const FOLDERS: [&str; 4] = ["run", "logs", "tmp", "static"];
+/// What a folder is made of.
+#[derive(Debug)]
+pub(super) struct Contents {
+    /// All files but the script.
+    pub(super) files: Vec<File>,
+    /// All folders, those above a folder in front of it.
+    pub(super) folders: Vec<&'static str>,
+    /// The script's text.
+    pub(super) script: &'static str,
+    /// In the script: where the folder is, for those who load it without the demo.
+    pub(super) elsewhere: &'static str,
+    /// In the script: words that are others in each folder.
+    pub(super) words: Vec<(&'static str, String)>,
+    /// What makes a folder one of these, if it is there.
+    pub(super) mark: &'static str,
+}
 
-/// In the script: where the folder is, for those who load it without the demo.
-const ELSEWHERE: &str = r#""./demo""#;
+impl Contents {
+    /// Those of the demo.
+    pub(super) fn of_demo() -> Self {
+        Self {
+            files: vec![
+                ("static/index.html", include_str!("../../../../examples/demo/static/index.html")),
+                ("static/notes.txt", include_str!("../../../../examples/demo/static/notes.txt")),
+            ],
+            folders: vec!["run", "logs", "tmp", "static"],
+            script: include_str!("../../../../examples/demo/config.rhai"),
+            elsewhere: r#""./demo""#,
+            words: Vec::new(),
+            mark: SCRIPT,
+        }
+    }
+}
 
 /// A deployment folder.
 #[derive(Debug)]
@@ -27,6 +53,7 @@ pub(super) struct Folder {
     path: PathBuf,
     /// From the root and in UTF-8, as a database takes it.
     absolute: String,
+    contents: Contents,
 }
 
 impl Folder {
@@ -34,14 +61,14 @@ impl Folder {
     ///
     /// # Errors
     /// The path can't be used.
-    pub(super) fn at(path: &Path) -> Result<Self, Error> {
+    pub(super) fn at(path: &Path, contents: Contents) -> Result<Self, Error> {
         let cannot =
             |cause: &dyn std::fmt::Display| Error::cannot(format!("use the folder `{}`", path.display()), cause);
         let absolute = std::path::absolute(path).map_err(|error| cannot(&error))?;
         let absolute = absolute.into_os_string().into_string().map_err(|_| cannot(&"its name is not UTF-8"))?;
-        let folder = Self { path: path.to_owned(), absolute };
+        let folder = Self { path: path.to_owned(), absolute, contents };
         if folder.is_foreign().map_err(|error| cannot(&error))? {
-            return Err(cannot(&format!("it has other things in it and no `{SCRIPT}`"))
+            return Err(cannot(&format!("it has other things in it and no `{}`", folder.contents.mark))
                 .hint("name another: a new one is made, and an empty one is fine too"));
         }
         Ok(folder)
@@ -49,7 +76,7 @@ impl Folder {
 
     fn is_foreign(&self) -> io::Result<bool> {
         match fs::read_dir(&self.path) {
-            Ok(mut entries) => Ok(entries.next().is_some() && !self.script().exists()),
+            Ok(mut entries) => Ok(entries.next().is_some() && !self.path.join(self.contents.mark).exists()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }
@@ -63,20 +90,19 @@ impl Folder {
         let make = |path: PathBuf, make: &dyn Fn(&Path) -> io::Result<()>| {
             make(&path).map_err(|error| Error::cannot(format!("make `{}`", path.display()), error))
         };
+        let Contents { files, folders, .. } = &self.contents;
+        folders.iter().try_for_each(|name| make(self.path.join(name), &|path| fs::create_dir_all(path)))?;
+        files.iter().try_for_each(|(name, text)| make(self.path.join(name), &|path| write_new(path, text)))?;
         // The script comes last: a folder that has it is complete but for what somebody took away.
-        FOLDERS.iter().try_for_each(|name| make(self.path.join(name), &|path| fs::create_dir_all(path)))?;
-        FILES.iter().rev().try_for_each(|(name, text)| {
-            make(self.path.join(name), &|path| write_new(path, &self.filled_in(name, text)))
-        })
+        make(self.script(), &|path| write_new(path, &self.filled_in()))
     }
 
     /// The script says where it is, so that it can be loaded without the demo.
-    fn filled_in(&self, name: &str, text: &str) -> String {
-        if name != SCRIPT {
-            return text.to_owned();
-        }
+    fn filled_in(&self) -> String {
+        let Contents { script, elsewhere, words, .. } = &self.contents;
+        let script = words.iter().fold((*script).to_owned(), |script, (word, is)| script.replacen(word, is, 1));
         // Rhai reads a string as JSON has it.
-        text.replacen(ELSEWHERE, &serde_json::Value::from(self.absolute.as_str()).to_string(), 1)
+        script.replacen(elsewhere, &serde_json::Value::from(self.absolute.as_str()).to_string(), 1)
     }
 
     /// What the script is told: where it is, and the port if one was asked for.
@@ -96,6 +122,11 @@ impl Folder {
     /// As it was typed.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// From the root.
+    pub(super) fn absolute(&self) -> &str {
+        &self.absolute
     }
 
     /// Its configuration script.
@@ -130,7 +161,7 @@ mod tests {
     fn the_script_says_where_it_is() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join(r#"a "b" \c ä"#);
-        Folder::at(&path).unwrap().fill().unwrap();
+        Folder::at(&path, Contents::of_demo()).unwrap().fill().unwrap();
         let outcome = crate::script::run(&path.join(SCRIPT), &crate::script::Facts::default()).unwrap();
         assert!(outcome.notes.is_empty(), "{}", outcome.notes);
         let server = &outcome.checked.config().servers[0];
@@ -140,12 +171,12 @@ mod tests {
     #[test]
     fn what_is_there_stays() {
         let root = tempfile::tempdir().unwrap();
-        let folder = Folder::at(root.path()).unwrap();
+        let folder = Folder::at(root.path(), Contents::of_demo()).unwrap();
         folder.fill().unwrap();
         let page = root.path().join("static/index.html");
         fs::write(&page, "mine").unwrap();
         fs::remove_file(root.path().join("static/notes.txt")).unwrap();
-        Folder::at(root.path()).unwrap().fill().unwrap();
+        Folder::at(root.path(), Contents::of_demo()).unwrap().fill().unwrap();
         assert_eq!(fs::read_to_string(page).unwrap(), "mine");
         assert!(root.path().join("static/notes.txt").exists());
     }
@@ -154,7 +185,7 @@ mod tests {
     fn a_folder_of_something_else_is_left_alone() {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("thesis.txt"), "").unwrap();
-        assert!(Folder::at(root.path()).is_err());
-        assert!(Folder::at(&root.path().join("thesis.txt")).is_err());
+        assert!(Folder::at(root.path(), Contents::of_demo()).is_err());
+        assert!(Folder::at(&root.path().join("thesis.txt"), Contents::of_demo()).is_err());
     }
 }

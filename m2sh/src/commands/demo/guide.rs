@@ -71,17 +71,19 @@ fn commands(args: &Demo, folder: &Folder, server: &Server) -> Vec<Row> {
 }
 
 /// This program as it was called, so that the commands work when they are pasted.
-fn program() -> String {
+pub(super) fn program() -> String {
     let name = std::env::args_os().next().unwrap_or_else(|| OsString::from("m2sh"));
     quoted(&name)
 }
 
-fn aligned(rows: &[Row]) -> String {
+/// Rows in two columns.
+pub(super) fn aligned(rows: &[Row]) -> String {
     let width = rows.iter().map(|(what, _)| what.chars().count()).max().unwrap_or_default();
     let line = |(what, shows): &Row| format!("  {:width$}  {shows}", escape(what));
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn objects(name: &str, rows: &[Row]) -> Vec<Value> {
+/// Rows as JSON.
+pub(super) fn objects(name: &str, rows: &[Row]) -> Vec<Value> {
     rows.iter().map(|(what, shows)| json!({name: what, "shows": shows})).collect()
 }

@@ -1,4 +1,4 @@
-//! The built-in handler: a thread that takes requests to the [`Room`] and sends what it answers.
+//! The built-in handler: a thread that takes requests to what [`Answers`] them, and sends its replies.
 
 use std::fs::File;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
@@ -11,7 +11,7 @@ use rustix::fd::AsRawFd as _;
 
 use crate::error::{Error, say};
 
-use super::room::{Reply, Room};
+use super::room::Reply;
 
 /// The handler with this `send_ident` is the demo's.
 const IDENT: &str = "m2sh-demo";
@@ -20,6 +20,17 @@ const IDENT: &str = "m2sh-demo";
 const TICK: Duration = Duration::from_millis(50);
 
 const HEADERS: [(&str, &str); 2] = [("Content-Type", "application/json"), ("Cache-Control", "no-store")];
+
+/// What the handler does: requests in, replies out.
+pub(super) trait Answers: Send + 'static {
+    /// Takes a request, or the notice that a connection is gone.
+    fn take(&mut self, request: &Request) -> Vec<Reply>;
+
+    /// Answers everyone who waits; from now on nobody can.
+    fn close(&mut self) -> Vec<Reply> {
+        Vec::new()
+    }
+}
 
 /// The thread; it ends when this is dropped.
 #[derive(Debug)]
@@ -33,7 +44,7 @@ impl Handler {
     ///
     /// # Errors
     /// The server's addresses can't be used.
-    pub(super) fn start(server: &Server) -> Result<Option<Self>, Error> {
+    pub(super) fn start(server: &Server, answers: impl Answers) -> Result<Option<Self>, Error> {
         let Some(handler) = find(server) else { return Ok(None) };
         let cannot = |error: &dyn std::fmt::Display| Error::cannot("start the demo's handler", error);
         let chroot = File::open(&server.chroot).map_err(|error| cannot(&error))?;
@@ -43,7 +54,7 @@ impl Handler {
         let work = move || {
             // It is what the addresses count from, as often as ZeroMQ connects.
             let _chroot = chroot;
-            if let Err(error) = attend(connection, &closed) {
+            if let Err(error) = attend(connection, &closed, answers) {
                 say(&format!("m2sh: the demo's handler has ended: {error}"));
             }
         };
@@ -84,16 +95,15 @@ fn from_here(spec: &str, chroot: &File) -> String {
 }
 
 /// Answers until nobody is left who could say to close.
-fn attend(mut connection: Connection, closed: &Receiver<()>) -> Result<(), HandlerError> {
-    let mut room = Room::default();
+fn attend(mut connection: Connection, closed: &Receiver<()>, mut answers: impl Answers) -> Result<(), HandlerError> {
     loop {
         let replies = match closed.try_recv() {
-            Ok(()) => room.close(),
+            Ok(()) => answers.close(),
             Err(TryRecvError::Disconnected) => return Ok(()),
             Err(TryRecvError::Empty) => Vec::new(),
         };
         let done = replies.into_iter().try_for_each(|reply| send(&mut connection, None, reply));
-        match done.and_then(|()| serve(&mut connection, &mut room)) {
+        match done.and_then(|()| serve(&mut connection, &mut answers)) {
             Err(error @ (HandlerError::Receive(_) | HandlerError::Send(_))) => return Err(error),
             Err(error) => say(&format!("m2sh: the demo's handler skips a message: {error}")),
             Ok(()) => {}
@@ -102,9 +112,9 @@ fn attend(mut connection: Connection, closed: &Receiver<()>) -> Result<(), Handl
 }
 
 /// Answers the next request, if one comes.
-fn serve(connection: &mut Connection, room: &mut Room) -> Result<(), HandlerError> {
+fn serve(connection: &mut Connection, answers: &mut impl Answers) -> Result<(), HandlerError> {
     let Some(request) = connection.recv_timeout(TICK)? else { return Ok(()) };
-    room.take(&request).into_iter().try_for_each(|reply| send(connection, Some(&request), reply))
+    answers.take(&request).into_iter().try_for_each(|reply| send(connection, Some(&request), reply))
 }
 
 fn send(connection: &mut Connection, request: Option<&Request>, reply: Reply) -> Result<(), HandlerError> {

@@ -3,7 +3,9 @@
 //! * [`folder`]: what the deployment folder is made of.  [`guide`]: what there is to try.
 //! * [`server`]: mongrel2 as a child process.
 //! * [`handler`]: the built-in handler, a thread around [`room`], which is who asked and who waits.
+//! * [`all`]: `m2sh demo --all`, every demo of the examples under procer.
 
+mod all;
 mod folder;
 mod guide;
 mod handler;
@@ -25,8 +27,9 @@ use crate::tail::last_lines;
 
 use super::start::Launch;
 use super::{crew, load, start};
-use folder::Folder;
+use folder::{Contents, Folder};
 use handler::Handler;
+use room::Room;
 use server::{Child, Readiness};
 
 pub(super) fn run(args: &Demo, session: &mut Session) -> Result<Exit, Error> {
@@ -34,7 +37,12 @@ pub(super) fn run(args: &Demo, session: &mut Session) -> Result<Exit, Error> {
         return Err(Error::usage("use that database for the demo", "the demo's own is in its folder")
             .hint("leave out `-db`, or name the folder: `m2sh demo FOLDER`"));
     }
-    let folder = Folder::at(&args.folder)?;
+    if args.all { all::run(args, session) } else { run_one(args, session) }
+}
+
+/// The demo that needs nothing but m2sh.
+fn run_one(args: &Demo, session: &mut Session) -> Result<Exit, Error> {
+    let folder = Folder::at(args.folder(), Contents::of_demo())?;
     session.db = folder.database();
     refuse_second(session)?;
     folder.fill()?;
@@ -79,7 +87,7 @@ async fn serve(args: &Demo, folder: &Folder, server: &Server, session: &mut Sess
         },
         _ = signals.recv() => return finish(child, None, &mut signals).await,
     }
-    let handler = Handler::start(server)?;
+    let handler = Handler::start(server, Room::default())?;
     guide::show(args, folder, server, session)?;
     tokio::select! {
         end = child.end() => told(&end?, folder, server),

@@ -5,6 +5,8 @@
 use mongrel2::handler::Request;
 use serde_json::{Map, Value, json};
 
+use super::handler::Answers;
+
 /// Everyone who has asked and not been answered, and how many have been.
 #[derive(Debug, Default)]
 pub(super) struct Room {
@@ -55,9 +57,8 @@ impl Reply {
     }
 }
 
-impl Room {
-    /// Takes a request, or the notice that a connection is gone.
-    pub(super) fn take(&mut self, request: &Request) -> Vec<Reply> {
+impl Answers for Room {
+    fn take(&mut self, request: &Request) -> Vec<Reply> {
         let client = Client { server: request.sender.clone(), id: request.id };
         if request.is_disconnect() {
             return self.leave(&client);
@@ -74,13 +75,14 @@ impl Room {
         }
     }
 
-    /// Answers everyone; from now on nobody can wait.
-    pub(super) fn close(&mut self) -> Vec<Reply> {
+    fn close(&mut self) -> Vec<Reply> {
         self.is_closed = true;
         let everyone = self.waiting.drain(..).chain(self.watching.drain(..)).collect();
         many(everyone, 503, &closing())
     }
+}
 
+impl Room {
     fn wait(&mut self, client: Client) -> Vec<Reply> {
         self.waiting.push(client);
         self.tell_number()

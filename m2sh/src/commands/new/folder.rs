@@ -8,8 +8,7 @@ use uuid::Uuid;
 
 use crate::args::DEFAULT_DB;
 use crate::error::Error;
-use crate::operator::quoted;
-use crate::profile::{Profile, in_background};
+use crate::profile::{Profile, in_background, of_server};
 
 const FOLDERS: [&str; 6] = ["run", "logs", "tmp", "static", "handlers", "profiles"];
 
@@ -124,25 +123,14 @@ impl Folder {
 
     /// The server's own profile, and that of the handler, which comes after.
     fn profiles(&self) -> Result<[Profile; 2], Error> {
-        let program = std::env::current_exe().map_err(|error| Error::cannot("find the program m2sh itself", error))?;
-        let start =
-            format!("exec {} start -db {DEFAULT_DB} -uuid {} -background", quoted(program.as_os_str()), self.uuid);
-        let server = Profile {
-            name: "mongrel2".into(),
-            run: format!(
-                "#!/bin/sh\n# Starts the server, and ends when it serves.\ncd {} || exit\n{start}\n",
-                quoted(self.path.as_ref())
-            ),
-            pid_file: format!("{}/run/mongrel2.pid", self.path),
-            restart: true,
-            depends: Vec::new(),
-        };
+        let server = of_server("mongrel2", &self.path, &self.uuid, format!("{}/run/mongrel2.pid", self.path))?;
         let handler = Profile {
             name: "hello".into(),
             run: in_background(self.path.as_ref(), HANDLER),
-            pid_file: format!("{}/run/hello.pid", self.path),
+            pid_file: Some(format!("{}/run/hello.pid", self.path)),
             restart: true,
             depends: vec![server.name.clone()],
+            more: Vec::new(),
         };
         Ok([server, handler])
     }

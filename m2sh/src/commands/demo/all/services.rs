@@ -1,0 +1,76 @@
+//! The profiles of what runs: the server, and what each demo needs.
+
+use std::path::Path;
+
+use mongrel2::config::{Server, Target};
+
+use crate::error::Error;
+use crate::profile::{Profile, in_foreground, of_server};
+
+use super::super::folder::Folder;
+use super::demos::Demo;
+use super::plan::Row;
+use super::python::VENV;
+
+/// The server's service.
+pub(super) const SERVER: &str = "mongrel2";
+
+/// Makes all profiles what they shall be; of a demo that is left out too, for the day when nothing is missing any more.
+///
+/// # Errors
+/// One can't be written.
+pub(super) fn write(folder: &Folder, server: &Server, rows: &[Row]) -> Result<(), Error> {
+    let profiles = folder.path().join("profiles");
+    let all = std::iter::once(server_profile(folder, server)?)
+        .chain(rows.iter().flat_map(|row| demo_profiles(folder, server, row)));
+    for profile in all {
+        let doing = || format!("write the profile `{}`", profiles.join(&profile.name).display());
+        profile.renew(&profiles).map_err(|error| Error::cannot(doing(), error))?;
+    }
+    Ok(())
+}
+
+/// The port of the Proxy that a path leads to, if it leads to one.
+pub(super) fn upstream(server: &Server, path: &str) -> Option<i64> {
+    let routes = server.hosts.iter().flat_map(|host| &host.routes).filter(|route| path.starts_with(&route.path));
+    match &routes.max_by_key(|route| route.path.len())?.target {
+        Target::Proxy(proxy) => Some(proxy.port),
+        _ => None,
+    }
+}
+
+/// Whether a demo's program is behind a Proxy.
+pub(super) fn has_upstream(demo: &Demo) -> bool {
+    demo.services.iter().any(|(_, command)| command.contains("@UPSTREAM@"))
+}
+
+fn server_profile(folder: &Folder, server: &Server) -> Result<Profile, Error> {
+    let profile = of_server(SERVER, folder.absolute(), &server.uuid, server.pid_path().display().to_string())?;
+    // `m2sh start` has more patience than procer.
+    Ok(Profile { more: vec![("start_timeout", "120s\n".into())], ..profile })
+}
+
+fn demo_profiles(folder: &Folder, server: &Server, row: &Row) -> Vec<Profile> {
+    let profile = |(name, command): &(&str, &str)| Profile {
+        name: (*name).to_owned(),
+        run: in_foreground(folder.absolute().as_ref(), &said(command, row.demo, server)),
+        pid_file: None,
+        restart: true,
+        depends: vec![SERVER.to_owned()],
+        more: row.lack.iter().map(|lack| ("down", format!("{}: {}\n", lack.why, lack.hint))).collect(),
+    };
+    row.demo.services.iter().map(profile).collect()
+}
+
+/// A service's command, as a shell takes it.
+fn said(command: &str, demo: &Demo, server: &Server) -> String {
+    let name = demo.name;
+    let port = upstream(server, demo.link).unwrap_or_default().to_string();
+    let own = Path::new(VENV).join("bin/python3");
+    // A virtual environment comes first, whenever there is one.
+    let python = format!("\"$([ -x {own} ] && echo {own} || echo python3)\"", own = own.display());
+    command
+        .replace("@SOCKETS@", &format!("ipc://run/{name}.requests ipc://run/{name}.replies"))
+        .replace("@UPSTREAM@", &port)
+        .replace("python3 ", &format!("{python} "))
+}
