@@ -1,7 +1,7 @@
 //! The program `m2sh`: a thin main over the library.
 //!
-//! Under the name `mongrel2` or `procer`, or with that word first, it is the server or the supervisor, so that one file is
-//! enough to deploy.
+//! Under the name `mongrel2`, `procer` or `ws2http`, or with that word first, it is the server, the supervisor or the bridge, so
+//! that one file is enough to deploy.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -27,6 +27,7 @@ fn program(name: &OsStr) -> Option<fn(Vec<OsString>) -> ExitCode> {
     match name.to_str()? {
         "mongrel2" => Some(mongrel2_server::main),
         "procer" => Some(procer::main),
+        "ws2http" => Some(|arguments| ws2http::main(arguments)),
         _ => None,
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::args::DEFAULT_DB;
 use crate::error::Error;
@@ -119,12 +119,20 @@ pub fn in_foreground(folder: &Path, command: &str) -> String {
     format!("#!/bin/sh\n# Becomes the program, which stays in the foreground.\ncd {folder} || exit\nexec {command}\n")
 }
 
+/// This very program, for profiles that run it.
+///
+/// # Errors
+/// The system can't say which it is.
+pub fn this_program() -> Result<PathBuf, Error> {
+    std::env::current_exe().map_err(|error| Error::cannot("find the program m2sh itself", error))
+}
+
 /// The profile of a server that this m2sh starts, with the database in the folder.
 ///
 /// # Errors
 /// The system can't say which program this is.
 pub fn of_server(name: &str, folder: &str, uuid: &str, pid_file: String) -> Result<Profile, Error> {
-    let program = std::env::current_exe().map_err(|error| Error::cannot("find the program m2sh itself", error))?;
+    let program = this_program()?;
     let start = format!("exec {} start -db {DEFAULT_DB} -uuid {uuid} -background", quoted(program.as_os_str()));
     Ok(Profile {
         name: name.to_owned(),

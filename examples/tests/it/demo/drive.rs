@@ -7,7 +7,7 @@ use testkit::http::ask;
 use testkit::{Process, wait};
 
 use super::super::browser::Browser;
-use super::super::{bbs, chat, handlertest, mp3stream, pinned, poll, scatter, upload, web, websocket, wsgi};
+use super::super::{bbs, chat, handlertest, mp3stream, pinned, poll, scatter, upload, web, websocket, ws2http, wsgi};
 use super::{Demo, Place};
 
 /// All of them, with what each can't do without.
@@ -39,6 +39,11 @@ fn every_demo_does_what_it_shows() {
     pinned::two_are_not_each_other(address, "/pinned");
     if let Some(browser) = Browser::start(&folder.join("profile")) {
         chat::meet(address, &browser, &place.path("examples/chat/client.py"));
+        for name in ["ws2http", "ws2http-cgi"] {
+            if demo.told_of(name)["lack"].is_null() {
+                ws2http::meet(&browser, &url(&format!("/{name}/")));
+            }
+        }
         the_page_leads_to_each_demo(&demo, &browser);
     }
     who_is_killed_comes_back(&demo);

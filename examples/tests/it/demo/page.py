@@ -60,6 +60,8 @@ CHECKS = {
     "wsgi": text("Guest book"),
     "scatter": store,
     "pinned": text("Nobody has logged in here."),
+    "ws2http": text("Connected."),
+    "ws2http-cgi": text("Connected."),
 }
 
 

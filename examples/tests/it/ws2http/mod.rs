@@ -9,6 +9,8 @@ mod orders;
 mod rooms;
 mod stop;
 
+pub(crate) use rooms::meet;
+
 use std::net::SocketAddr;
 use std::process::Command;
 

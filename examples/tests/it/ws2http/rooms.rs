@@ -9,8 +9,9 @@ use testkit::http::{Answer, Client};
 use testkit::{Deployment, Process, wait};
 
 use super::{TOKEN, bridge};
+use crate::browser::Browser;
+use crate::example;
 use crate::socket::Socket;
-use crate::{example, python};
 
 /// A kind of room: where its page is, the path of its backend, and how that is run.
 #[derive(Clone, Copy)]
@@ -133,21 +134,20 @@ fn two_pages_are_in_the_room_of_the_shell() {
 }
 
 fn two_pages(kind: Kind) {
-    let (Some(room), Some(mut driver)) = (Room::start(kind), python("tests/it/ws2http/room.py")) else { return };
-    let Some(mut chromium) = testkit::chromium(&room.deployment.path().join("profile")) else { return };
-    let browser = Process::start(chromium.arg("--remote-debugging-port=0"));
-    let devtools = wait::until("Chromium's address", || {
-        let told = browser.stderr();
-        Some(told.split_once("DevTools listening on ")?.1.split_once('\n')?.0.trim().to_owned())
-    });
-    let url = format!("http://{}{}", room.deployment.address(0), kind.page);
-    let mut driver = Process::start(driver.args([devtools, url]));
+    let Some(room) = Room::start(kind) else { return };
+    let Some(browser) = Browser::start(&room.deployment.path().join("profile")) else { return };
+    meet(&browser, &format!("http://{}{}", room.deployment.address(0), kind.page));
+    let log = room.bridge.as_ref().expect("it runs").stderr();
+    assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
+}
+
+/// Two pages of a room.
+pub(crate) fn meet(browser: &Browser, url: &str) {
+    let mut driver = Process::start(browser.driver("tests/it/ws2http/room.py").arg(url));
     for step in ["both are in", "both have spoken", "both have seen pictures", "nobody was disturbed"] {
         driver.wait_for_stderr(step);
     }
     assert!(driver.wait().success());
-    let log = room.bridge.as_ref().expect("it runs").stderr();
-    assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
 }
 
 #[test]

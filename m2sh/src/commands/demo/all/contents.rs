@@ -47,7 +47,7 @@ fn page() -> [(&'static str, &'static str); 6] {
 }
 
 /// A port that nobody has now, and, as it is any, most likely no other folder either.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
     let any = || std::iter::repeat_with(|| FIRST + (Uuid::new_v4().as_u128() % u128::from(COUNT)) as u16);
     // If all of so many are taken, the program that gets one tells.

@@ -2,14 +2,15 @@
 //!
 //! Whoever adds a row adds its routes to `examples/demo/all/config.rhai`.  In commands `@URL@` is the server's address,
 //! `@PORT@` its port, and `@FOLDER@` the folder.  A service's command runs in the folder: `@SOCKETS@` are the demo's two
-//! ZeroMQ addresses, `@UPSTREAM@` is the port of the Proxy that its link leads to.
+//! ZeroMQ addresses, `@UPSTREAM@` is the port of the Proxy that its link leads to; `@SHARED@` is a file with what its
+//! services share, and `@M2SH@` this program.
 
 use super::super::folder::File;
 
 /// A demo.
 #[derive(Debug)]
 pub(super) struct Demo {
-    /// Its name, which is that of its folder among the examples.
+    /// Its name, which begins as its folder among the examples is called.
     pub(super) name: &'static str,
     /// What it shows, in a sentence.
     pub(super) shows: &'static str,
@@ -40,6 +41,10 @@ pub(super) enum Need {
     Node,
     /// PHP with its extension zmq.
     Php,
+    /// PHP, and nothing else.
+    PlainPhp,
+    /// BusyBox' server for CGI scripts, and what a script needs.
+    Cgi,
     /// MP3 files, or ffmpeg to make some.
     Music,
 }
@@ -248,5 +253,42 @@ pub(super) const DEMOS: &[Demo] = &[
         needs: &[Need::PlainPython],
         services: &[("pinned", "python3 examples/pinned/records.py --port @UPSTREAM@ --prefix /pinned")],
         files: examples!["pinned/README.md", "pinned/records.py"],
+    },
+    Demo {
+        name: "ws2http",
+        shows: "WebSockets for programs that end after each request: a room in PHP, behind a bridge that makes a request of each event.",
+        program: "ws2http/php/Room.php",
+        link: "/ws2http/",
+        commands: &["python3 -m websockets ws://localhost:@PORT@/ws2http/socket  # first: pip install websockets"],
+        probe: Some("/ws2http/socket"),
+        needs: &[Need::PlainPhp],
+        services: &[
+            ("ws2http", "sh examples/ws2http/serve.sh @SHARED@ bridge /event.php @M2SH@ ws2http @SOCKETS@"),
+            ("ws2http-php", "sh examples/ws2http/serve.sh @SHARED@ php"),
+        ],
+        files: examples![
+            "ws2http/README.md",
+            "ws2http/php/Bridge.php",
+            "ws2http/php/Room.php",
+            "ws2http/php/event.php",
+            "ws2http/serve.sh",
+            "ws2http/static/index.html",
+            "ws2http/static/room.css",
+            "ws2http/static/room.js",
+        ],
+    },
+    Demo {
+        name: "ws2http-cgi",
+        shows: "The same room as a shell script, which BusyBox runs for each event.",
+        program: "ws2http/cgi/cgi-bin/room",
+        link: "/ws2http-cgi/",
+        commands: &["python3 -m websockets ws://localhost:@PORT@/ws2http-cgi/socket"],
+        probe: Some("/ws2http-cgi/socket"),
+        needs: &[Need::Cgi],
+        services: &[
+            ("ws2http-cgi", "sh examples/ws2http/serve.sh @SHARED@ bridge /cgi-bin/room @M2SH@ ws2http @SOCKETS@"),
+            ("ws2http-httpd", "sh examples/ws2http/serve.sh @SHARED@ cgi"),
+        ],
+        files: examples!["ws2http/cgi/cgi-bin/room"],
     },
 ];

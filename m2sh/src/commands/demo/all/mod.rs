@@ -2,7 +2,7 @@
 //!
 //! * [`demos`]: the table of them.  [`contents`]: what the folder is made of.  [`claim`]: one m2sh for each folder.
 //! * [`tools`], with [`python`] and [`child`]: what this machine has of what they need.  [`plan`]: which run.
-//! * [`services`]: their profiles.  [`procer`]: who runs them.  [`probe`]: whether they answer.
+//! * [`services`]: their profiles.  [`shared`]: what two of them share.  [`procer`]: who runs them.  [`probe`]: whether they answer.
 //! * [`running`]: all of that from its start to its end.  [`patience`]: waiting, with an ear for signals.
 //! * [`board`]: what the page shows.  [`guide`]: what the terminal shows.
 
@@ -19,6 +19,7 @@ mod procer;
 mod python;
 mod running;
 mod services;
+mod shared;
 mod tools;
 
 use std::net::TcpListener;

@@ -5,12 +5,14 @@ use std::path::Path;
 use mongrel2::config::{Server, Target};
 
 use crate::error::Error;
-use crate::profile::{Profile, in_foreground, of_server};
+use crate::operator::quoted;
+use crate::profile::{Profile, in_foreground, of_server, this_program};
 
 use super::super::folder::Folder;
 use super::demos::Demo;
 use super::plan::Row;
 use super::python::VENV;
+use super::shared;
 
 /// The server's service.
 pub(super) const SERVER: &str = "mongrel2";
@@ -21,8 +23,11 @@ pub(super) const SERVER: &str = "mongrel2";
 /// One can't be written.
 pub(super) fn write(folder: &Folder, server: &Server, rows: &[Row]) -> Result<(), Error> {
     let profiles = folder.path().join("profiles");
-    let all = std::iter::once(server_profile(folder, server)?)
-        .chain(rows.iter().flat_map(|row| demo_profiles(folder, server, row)));
+    let mut all = vec![server_profile(folder, server)?];
+    for row in rows {
+        shared::make(folder.path(), row.demo)?;
+        all.extend(demo_profiles(folder, server, row)?);
+    }
     for profile in all {
         let doing = || format!("write the profile `{}`", profiles.join(&profile.name).display());
         profile.renew(&profiles).map_err(|error| Error::cannot(doing(), error))?;
@@ -50,20 +55,21 @@ fn server_profile(folder: &Folder, server: &Server) -> Result<Profile, Error> {
     Ok(Profile { more: vec![("start_timeout", "120s\n".into())], ..profile })
 }
 
-fn demo_profiles(folder: &Folder, server: &Server, row: &Row) -> Vec<Profile> {
+fn demo_profiles(folder: &Folder, server: &Server, row: &Row) -> Result<Vec<Profile>, Error> {
+    let program = this_program()?;
     let profile = |(name, command): &(&str, &str)| Profile {
         name: (*name).to_owned(),
-        run: in_foreground(folder.absolute().as_ref(), &said(command, row.demo, server)),
+        run: in_foreground(folder.absolute().as_ref(), &said(command, row.demo, server, &program)),
         pid_file: None,
         restart: true,
         depends: vec![SERVER.to_owned()],
         more: row.lack.iter().map(|lack| ("down", format!("{}: {}\n", lack.why, lack.hint))).collect(),
     };
-    row.demo.services.iter().map(profile).collect()
+    Ok(row.demo.services.iter().map(profile).collect())
 }
 
 /// A service's command, as a shell takes it.
-fn said(command: &str, demo: &Demo, server: &Server) -> String {
+fn said(command: &str, demo: &Demo, server: &Server, program: &Path) -> String {
     let name = demo.name;
     let port = upstream(server, demo.link).unwrap_or_default().to_string();
     let own = Path::new(VENV).join("bin/python3");
@@ -72,5 +78,7 @@ fn said(command: &str, demo: &Demo, server: &Server) -> String {
     command
         .replace("@SOCKETS@", &format!("ipc://run/{name}.requests ipc://run/{name}.replies"))
         .replace("@UPSTREAM@", &port)
+        .replace("@M2SH@", &quoted(program.as_os_str()))
+        .replace(shared::WORD, &shared::name(demo))
         .replace("python3 ", &format!("{python} "))
 }

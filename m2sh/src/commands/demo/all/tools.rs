@@ -34,7 +34,9 @@ pub(super) struct Lack {
 pub(super) struct Tools {
     python: Result<Python, Lack>,
     node: Result<(), Lack>,
-    php: Result<(), Lack>,
+    /// PHP, and whether it has its extension zmq.
+    php: Result<bool, Lack>,
+    cgi: Result<(), Lack>,
     music: Result<(), Lack>,
 }
 
@@ -42,8 +44,9 @@ impl Tools {
     /// Looks, and installs what can be.
     pub(super) async fn look(folder: &Path) -> Self {
         let javascript = folder.join("examples/javascript");
-        let (python, node, php, music) = tokio::join!(Python::look(folder), node(&javascript), php(), music(folder));
-        Self { python, node, php, music }
+        let (python, node, php, cgi, music) =
+            tokio::join!(Python::look(folder), node(&javascript), php(), cgi(), music(folder));
+        Self { python, node, php, cgi, music }
     }
 
     /// Why a need isn't met, if it isn't.
@@ -53,7 +56,13 @@ impl Tools {
             (Need::Python(module), Ok(python)) => python.lack(module),
             (Need::PlainPython, Ok(_)) => None,
             (Need::Node, _) => self.node.clone().err(),
-            (Need::Php, _) => self.php.clone().err(),
+            (Need::Php, _) => match &self.php {
+                Ok(true) => None,
+                Ok(false) => Some(lack_of_php("PHP has no extension `zmq`")),
+                Err(lack) => Some(lack.clone()),
+            },
+            (Need::PlainPhp, _) => self.php.clone().err(),
+            (Need::Cgi, _) => self.cgi.clone().err(),
             (Need::Music, _) => self.music.clone().err(),
         }
     }
@@ -87,14 +96,30 @@ async fn has_package(folder: &Path) -> bool {
     output(&mut node).await.is_ok()
 }
 
-async fn php() -> Result<(), Lack> {
-    let lack = |why: String| Lack { why, hint: "apt-get install php-cli php-zmq".into() };
+fn lack_of_php(why: impl Into<String>) -> Lack {
+    Lack { why: why.into(), hint: "apt-get install php-cli php-zmq".into() }
+}
+
+/// PHP; gives whether it has its extension zmq.
+async fn php() -> Result<bool, Lack> {
     let code = "echo PHP_VERSION_ID >= 80100 ? (extension_loaded('zmq') ? 'zmq' : '') : 'old';";
-    match output(Command::new("php").args(["-r", code])).await.map_err(lack)?.as_str() {
-        "zmq" => Ok(()),
-        "old" => Err(lack("PHP is older than 8.1".into())),
-        _ => Err(lack("PHP has no extension `zmq`".into())),
+    match output(Command::new("php").args(["-r", code])).await.map_err(lack_of_php)?.as_str() {
+        "old" => Err(lack_of_php("PHP is older than 8.1")),
+        extension => Ok(extension == "zmq"),
     }
+}
+
+/// What runs a CGI script, and what the script itself runs.
+async fn cgi() -> Result<(), Lack> {
+    let lack = |why: String| Lack { why, hint: "apt-get install busybox curl util-linux".into() };
+    let applets = output(Command::new("busybox").arg("--list")).await.map_err(lack)?;
+    if !applets.lines().any(|applet| applet == "httpd") {
+        return Err(lack("BusyBox has no `httpd`".into()));
+    }
+    for program in ["curl", "flock"] {
+        output(Command::new(program).arg("--version")).await.map_err(lack)?;
+    }
+    Ok(())
 }
 
 /// Somebody's music, or some that ffmpeg makes.
