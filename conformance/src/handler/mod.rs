@@ -25,7 +25,7 @@ mod websocket;
 use mongrel2::config::Protocol;
 
 pub use server::{Addresses, Server, ServerError};
-pub use subject::{Pulse, Subject};
+pub use subject::{Pulse, Subject, within};
 
 use crate::case::Case;
 use crate::check::Verdict;

@@ -26,7 +26,7 @@ const MAX_LEFT: usize = 100_000;
 /// So much shorter is the wait for a handler that has just let one pass.
 const HASTE: u32 = 10;
 
-/// Tells why no more can come of a handler; `None` as long as there is no such reason.
+/// Tells why no more can come of a handler: that it has ended; `None` as long as there is no such reason.
 pub type Pulse = Box<dyn Fn() -> Option<String>>;
 
 /// A handler.
@@ -46,18 +46,23 @@ impl Subject {
     /// Waits for a handler, and has it answer.
     ///
     /// The server takes replies only when it has seen that the handler is there: the first reply can't leave before that.
-    /// Without `wait` it may come whenever it likes.
+    /// `waits` tells whether to wait on for it, after so long.
     ///
     /// # Errors
     /// It doesn't come, or doesn't answer.
-    pub fn connect(server: Server, pulse: Pulse, wait: Option<Duration>, patience: Duration) -> Verdict<Self> {
+    pub fn connect(
+        server: Server,
+        pulse: Pulse,
+        waits: impl Fn(Duration) -> bool,
+        patience: Duration,
+    ) -> Verdict<Self> {
         let server = RefCell::new(server);
         let (signs, is_silent) = (Cell::default(), Cell::default());
         let mut subject = Self { server, pulse, patience, first: Ok(()), signs, is_silent };
         let sign = subject.sign();
         let message = sign.request();
         subject
-            .until(wait, "the handler doesn't come", || Ok(subject.server.borrow().offer(&message)?.then_some(())))?;
+            .until(waits, "the handler doesn't come", || Ok(subject.server.borrow().offer(&message)?.then_some(())))?;
         subject.open()?;
         // One that follows at once shows soon whether the first one is lost.
         subject.send_raw(&subject.sign().request())?;
@@ -94,7 +99,7 @@ impl Subject {
     /// Sends any bytes.
     pub(super) fn send_raw(&self, message: &[u8]) -> Verdict {
         let offer = || Ok(self.server.borrow().offer(message)?.then_some(()));
-        self.until(Some(self.patience), "the handler takes no message", offer)
+        self.until(within(self.patience), "the handler takes no message", offer)
     }
 
     /// Takes the next reply.
@@ -192,15 +197,15 @@ impl Subject {
     /// Takes the next message of the handler.  One that hangs shall not cost all cases that are left the whole wait.
     fn receive(&self) -> Verdict<Vec<u8>> {
         let patience = if self.is_silent.get() { self.patience / HASTE } else { self.patience };
-        let received = self.until(Some(patience), "no reply comes", || self.server.borrow().receive());
+        let received = self.until(within(patience), "no reply comes", || self.server.borrow().receive());
         self.is_silent.set(received.is_err());
         received
     }
 
-    /// Tries something until it gives something, no longer than that, and as long as anything can come of it.
+    /// Tries something until it gives something, as long as one waits and anything can come of it.
     fn until<T>(
         &self,
-        patience: Option<Duration>,
+        waits: impl Fn(Duration) -> bool,
         otherwise: &str,
         step: impl Fn() -> zmq::Result<Option<T>>,
     ) -> Verdict<T> {
@@ -210,9 +215,9 @@ impl Subject {
                 return Ok(done);
             }
             if let Some(why) = (self.pulse)() {
-                return Err(Problem::wrong(format!("the handler has ended: {why}")));
+                return Err(Problem::wrong(why));
             }
-            if patience.is_some_and(|patience| began.elapsed() >= patience) {
+            if !waits(began.elapsed()) {
                 return Err(Problem::wrong(otherwise));
             }
         }
@@ -223,6 +228,11 @@ impl std::fmt::Debug for Subject {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Subject").field("server", &self.server).finish_non_exhaustive()
     }
+}
+
+/// No longer than that.
+pub fn within(patience: Duration) -> impl Fn(Duration) -> bool {
+    move |waited| waited < patience
 }
 
 /// What is sent back, and by that a request and its reply; no two are the same.

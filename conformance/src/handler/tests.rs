@@ -23,7 +23,7 @@ fn report(mut fault: impl FnMut(&mut Connection, &Request) -> Option<Answered> +
     });
     let own = own.unwrap();
     let pulse = Box::new(move || own.has_ended().then(|| "its thread is over".to_owned()));
-    let subject = Subject::connect(server, pulse, Some(PATIENCE), PATIENCE).unwrap();
+    let subject = Subject::connect(server, pulse, within(PATIENCE), PATIENCE).unwrap();
     run(&cases(), subject)
 }
 
@@ -53,7 +53,7 @@ fn check(
 fn our_own_passes() {
     let server = Server::bind(None, None).unwrap();
     let own = Own::start(server.addresses()).unwrap();
-    let subject = Subject::connect(server, Box::new(|| None), Some(PATIENCE), PATIENCE).unwrap();
+    let subject = Subject::connect(server, Box::new(|| None), within(PATIENCE), PATIENCE).unwrap();
     let report = run(&cases(), subject);
     assert_eq!(others(&report), [], "{report:#?}");
     assert!(!own.has_ended());
@@ -181,7 +181,7 @@ fn a_handler_that_ends_fails_at_once_from_there_on() {
     let place = report.rows.iter().position(|row| row.name == "uploads/file-json").unwrap();
     for (index, row) in report.rows.iter().enumerate() {
         assert_eq!(row.outcome.word(), if index < place { "passed" } else { "failed" }, "{row:?}");
-        assert!(index < place || row.outcome.why().contains("the handler has ended: its thread is over"), "{row:?}");
+        assert!(index < place || row.outcome.why().contains("its thread is over"), "{row:?}");
     }
 }
 
@@ -194,7 +194,7 @@ fn a_handler_that_hangs_fails_from_there_on() {
         if is_stuck { Ok(()) } else { answer(connection, request) }
     });
     let _own = own.unwrap();
-    let subject = Subject::connect(server, Box::new(|| None), Some(PATIENCE), PATIENCE / 10).unwrap();
+    let subject = Subject::connect(server, Box::new(|| None), within(PATIENCE), PATIENCE / 10).unwrap();
     let report = run(&notices::cases(), subject);
     assert!(report.rows.iter().all(|row| row.outcome.why().ends_with("no reply comes")), "{report:#?}");
 }

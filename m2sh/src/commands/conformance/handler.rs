@@ -5,16 +5,19 @@ use std::process::Command;
 
 use conformance::check::Problem;
 use conformance::handler::own::Own;
-use conformance::handler::{Addresses, Pulse, Server, Subject, cases};
+use conformance::handler::{Addresses, Pulse, Server, Subject, cases, within};
 
 use super::child::Child;
+use super::interrupt::Interrupt;
 use super::runner::Runner;
 use crate::args::{Conformance, Tried};
 use crate::error::{Error, say};
+use crate::tail::last_lines;
 
 pub(super) fn run(args: &Conformance, runner: &mut Runner<'_>) -> Result<(), Error> {
+    let interrupt = runner.interrupt();
     // One that fails is cleared up by the case behind it: the handler may be somebody else's.
-    runner.suite("handler", cases(), |old| old.map_or_else(|| start(args), Ok))
+    runner.suite("handler", cases(), |old| old.map_or_else(|| start(args, &interrupt), Ok))
 }
 
 /// That a handler has its own options, and nothing else has them.
@@ -27,6 +30,10 @@ pub(super) fn only_there(args: &Conformance) -> Result<(), Error> {
         return Err(Error::usage("try a handler", "`-program` is for what listens for clients")
             .hint("`m2sh conformance handler -- COMMAND` starts a handler"));
     }
+    if is_handler && args.folder.is_some() {
+        return Err(Error::usage("try a handler", "`-folder` is for servers that somebody else starts")
+            .hint("`m2sh conformance handler -send ADDRESS` waits for a handler"));
+    }
     if !is_handler && (args.send.is_some() || args.recv.is_some() || !args.command.is_empty()) {
         return Err(Error::usage("try what is no handler", "`-send`, `-recv` and a command are for handlers")
             .hint("`m2sh conformance handler` tries a library for handlers"));
@@ -34,7 +41,7 @@ pub(super) fn only_there(args: &Conformance) -> Result<(), Error> {
     Ok(())
 }
 
-fn start(args: &Conformance) -> Result<Subject, Error> {
+fn start(args: &Conformance, interrupt: &Interrupt) -> Result<Subject, Error> {
     let cannot =
         |error| Error::cannot("play a server", error).hint("an address is like `tcp://127.0.0.1:9997`, and free");
     let server = Server::bind(args.send.as_deref(), args.recv.as_deref()).map_err(cannot)?;
@@ -43,10 +50,12 @@ fn start(args: &Conformance) -> Result<Subject, Error> {
     }
     if args.send.is_some() || args.recv.is_some() {
         say(&format!("m2sh: waits for a handler that connects to {}", named(server.addresses())));
-        return Subject::connect(server, Box::new(|| None), None, args.patience()).map_err(unusable);
+        let subject = Subject::connect(server, Box::new(|| None), |_| !interrupt.has_come(), args.patience());
+        let interrupted = || Error::cannot("wait for a handler", "interrupted");
+        return subject.map_err(|problem| if interrupt.has_come() { interrupted() } else { unusable(problem) });
     }
     let own = Own::start(server.addresses()).map_err(|error| Error::cannot("start a handler", error))?;
-    let pulse = Box::new(move || own.has_ended().then(|| "by itself".to_owned()));
+    let pulse = Box::new(move || own.has_ended().then(|| "its thread has ended".to_owned()));
     connected(args, server, pulse)
 }
 
@@ -55,14 +64,16 @@ fn program_of(args: &Conformance, server: Server, command: &mut Command) -> Resu
     let folder = tempfile::Builder::new().prefix("m2sh-conformance-").tempdir();
     let folder = folder.map_err(|error| Error::cannot("make a folder", error))?;
     let Addresses { requests, replies } = server.addresses();
-    let child = Child::start(command.args([requests, replies]), &folder.path().join("output.log"))?;
+    let log = folder.path().join("output.log");
+    let child = Child::start(command.args([requests, replies]), &log)?;
     // The folder goes with the program.
     let running = RefCell::new((child, folder));
-    connected(args, server, Box::new(move || running.borrow_mut().0.end()))
+    let told = move |end: String| format!("{end}\n{}", last_lines(&log)).trim_end().to_owned();
+    connected(args, server, Box::new(move || running.borrow_mut().0.end().map(&told)))
 }
 
 fn connected(args: &Conformance, server: Server, pulse: Pulse) -> Result<Subject, Error> {
-    Subject::connect(server, pulse, Some(args.patience()), args.patience()).map_err(unusable)
+    Subject::connect(server, pulse, within(args.patience()), args.patience()).map_err(unusable)
 }
 
 fn named(Addresses { requests, replies }: &Addresses) -> String {

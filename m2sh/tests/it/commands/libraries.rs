@@ -2,6 +2,7 @@
 
 use conformance::handler::Addresses;
 use conformance::handler::own::Own;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use testkit::Process;
 
@@ -45,6 +46,18 @@ fn a_handler_of_somebody_else_is_waited_for() {
 }
 
 #[test]
+fn who_waits_for_a_handler_can_be_interrupted() {
+    let bench = Bench::empty();
+    let mut waiting = bench.m2sh("conformance handler -send ipc://requests");
+    let mut m2sh = Process::start(&mut waiting.command);
+    m2sh.wait_for_stderr("m2sh: waits for a handler that connects to `ipc://requests`");
+    let pid = i32::try_from(m2sh.id()).ok().and_then(Pid::from_raw).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
+    assert_eq!(m2sh.wait().code(), Some(1));
+    m2sh.wait_for_stderr("m2sh: cannot wait for a handler: interrupted");
+}
+
+#[test]
 fn a_handler_may_be_there_before_its_server() {
     let bench = Bench::empty();
     let address = |name: &str| format!("ipc://{}", bench.path(name).display());
@@ -62,8 +75,7 @@ fn what_ends_too_early_is_told_with_its_last_words() {
     let bench = Bench::empty();
     bench.script("handler.sh", "echo I get $1 and $3 >&2; exit 3");
     let output = bench.m2sh(&format!("{PATIENT} -send tcp://127.0.0.1:* -- sh handler.sh word")).exits(1);
-    output
-        .complains(&["m2sh: cannot try a handler: the handler has ended: exit status: 3\n  I get word and tcp://127."]);
+    output.complains(&["m2sh: cannot try a handler: `sh` has ended: exit status: 3\n  I get word and tcp://127."]);
     bench.m2sh("conformance handler -- ./none").exits(1).complains(&["m2sh: cannot run `./none`: No such file"]);
     bench.script("handler.sh", "exec sleep 1000");
     let never = bench.m2sh("conformance handler -patience 1 -- sh handler.sh").exits(1);
@@ -78,6 +90,8 @@ fn what_can_not_be_meant_is_refused() {
         ("conformance server -recv tcp://127.0.0.1:1", 2, "hint: `m2sh conformance handler` tries a library"),
         ("conformance server -- true", 2, "cannot try what is no handler"),
         ("conformance handler -program true", 2, "`-program` is for what listens for clients"),
+        ("conformance handler -folder a", 2, "`-folder` is for servers that somebody else starts"),
+        ("conformance handler -url http://127.0.0.1", 2, "cannot use `-url`: it is about hosts of applications"),
         ("conformance handler true", 2, "unexpected argument 'true'"),
         ("conformance handler -only nothing", 2, "no name of a case has that in it"),
         ("conformance handler -send nonsense", 1, "cannot play a server: `nonsense`: Invalid argument\nhint: "),
