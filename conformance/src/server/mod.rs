@@ -1,10 +1,10 @@
 //! A server that speaks the handler protocol, asked by clients and handlers that are played here.
 //!
-//! * [`site`]: the configuration that it has to have: a folder with its database.
-//! * [`subject`]: such a server that runs, with its handlers.  [`handler`]: one of them.
-//! * The cases: [`requests`] and [`connections`] (what handlers get), [`routes`] (which), [`replies`] and [`extended`] (what
-//!   they send), [`notices`], [`websocket`] with [`frames`], [`messages`] (JSON and XML sockets), [`framing`] (what is no
-//!   request), [`uploads`], [`streams`], [`flow`] (downloads), [`control`] (the port) and [`access`] (the log).
+//! * [`Site`]: the configuration that it has to have: a folder with its database.  [`Subject`]: such a server that runs, with
+//!   its handlers.  [`Handler`]: one of them.
+//! * The cases: `requests` and `connections` (what handlers get), `routes` (which), `replies` and `extended` (what they send),
+//!   `notices`, `websocket` with `frames`, `messages` (JSON and XML sockets), `framing` (what is no request), `uploads`,
+//!   `streams`, `flow` (downloads), `control` (the port) and `access` (the log).
 
 mod access;
 mod connections;
