@@ -27,7 +27,7 @@ fn program(name: &OsStr) -> Option<fn(Vec<OsString>) -> ExitCode> {
     match name.to_str()? {
         "mongrel2" => Some(mongrel2_server::main),
         "procer" => Some(procer::main),
-        "ws2http" => Some(|arguments| ws2http::main(arguments)),
+        "ws2http" => Some(ws2http::main),
         _ => None,
     }
 }
