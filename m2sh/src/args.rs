@@ -608,7 +608,7 @@ pub struct Conformance {
     #[arg(long, value_name = "TEXT", num_args = 1)]
     pub only: Vec<String>,
     /// List the cases, and run none
-    #[arg(long)]
+    #[arg(long, conflicts_with = "junit")]
     pub list: bool,
     /// How many seconds anything may take
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3600))]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use mongrel2::config::history::Entry;
@@ -12,6 +12,7 @@ use mongrel2::config::{Config, Database, Handler, Host, Route, Server, Target};
 use thiserror::Error;
 
 use super::host::Place;
+use crate::port::free_address;
 
 /// The server's.
 pub const UUID: &str = "2f9e4f5c-0a6b-4f4c-8a62-3f1d9b6f4b77";
@@ -48,11 +49,8 @@ impl Site {
     /// It can't be written.
     pub fn make(folder: &Path, place: Place) -> Result<Self, SiteError> {
         FOLDERS.iter().try_for_each(|name| fs::create_dir_all(folder.join(name)))?;
-        let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-        // All at the same time, so that none comes twice.
-        let listeners = [bind()?, bind()?, bind()?];
-        let [http, send, recv] = listeners.each_ref().map(TcpListener::local_addr);
-        let (address, send_spec, recv_spec) = (http?, format!("tcp://{}", send?), format!("tcp://{}", recv?));
+        let endpoint = || Ok::<_, io::Error>(format!("tcp://{}", free_address()?));
+        let (address, send_spec, recv_spec) = (free_address()?, endpoint()?, endpoint()?);
         let site = Self { address, send_spec, recv_spec };
         let mut database = Database::open_or_create(&folder.join("config.sqlite"))?;
         let config = site.configuration(folder, place);

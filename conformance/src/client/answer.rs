@@ -61,7 +61,8 @@ impl Answer {
             return Ok(Length::Bytes(0));
         }
         if let Some(coding) = self.header("transfer-encoding") {
-            return equal("Transfer-Encoding", coding, "chunked").map(|()| Length::Chunked);
+            return equal("Transfer-Encoding", coding.to_ascii_lowercase().as_str(), "chunked")
+                .map(|()| Length::Chunked);
         }
         let Some(length) = self.header("content-length") else { return Ok(Length::ToTheEnd) };
         let length = length.parse().map_err(|_| Problem::wrong(format!("`{length}` is no Content-Length")))?;

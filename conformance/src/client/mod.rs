@@ -1,16 +1,18 @@
 //! A client that says no more than it is told to, and sees whether an answer is whole.
 
 mod answer;
+mod line;
 mod socket;
 
-use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::io::{BufRead as _, ErrorKind, Read as _};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use answer::Answer;
 pub use socket::{HANDSHAKE, Socket, frame};
 
 use crate::check::{Problem, Verdict, escaped};
+use line::Line;
 
 /// The longest head of an answer.
 const MAX_HEAD: u64 = 256 * 1024;
@@ -19,7 +21,7 @@ const MAX_BODY: u64 = 256 * 1024 * 1024;
 
 /// A connection to a server; closed when it is dropped.
 #[derive(Debug)]
-pub struct Client(BufReader<TcpStream>);
+pub struct Client(Line);
 
 /// How a connection has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,10 +59,7 @@ impl Client {
     /// # Errors
     /// Nobody listens.
     pub fn connect(address: SocketAddr, patience: Duration) -> Verdict<Self> {
-        let stream = TcpStream::connect_timeout(&address, patience)?;
-        stream.set_read_timeout(Some(patience)).and(stream.set_write_timeout(Some(patience)))?;
-        stream.set_nodelay(true)?;
-        Ok(Self(BufReader::new(stream)))
+        Ok(Self(Line::connect(address, patience)?))
     }
 
     /// Sends bytes.
@@ -68,7 +67,7 @@ impl Client {
     /// # Errors
     /// The server takes no more.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> Verdict {
-        Ok(self.0.get_mut().write_all(bytes.as_ref())?)
+        Ok(self.0.write(bytes.as_ref())?)
     }
 
     /// Sends a request without a body; `line` is as in `GET /path`.
@@ -84,7 +83,7 @@ impl Client {
     /// # Errors
     /// The connection is gone.
     pub fn finish(&self) -> Verdict {
-        Ok(self.0.get_ref().shutdown(Shutdown::Write)?)
+        Ok(self.0.finish()?)
     }
 
     /// Takes an answer; to HEAD it has no body.
@@ -100,7 +99,7 @@ impl Client {
             }
             answer::Length::Chunked => answer.is_whole = self.chunks(&mut answer.body)?,
             answer::Length::ToTheEnd => {
-                let (rest, end) = self.rest()?;
+                let (rest, end) = self.end()?;
                 (answer.body, answer.is_whole) = (rest, end == End::Closed);
             }
         }
@@ -112,7 +111,7 @@ impl Client {
     /// # Errors
     /// Nothing comes, neither an answer nor the end; or something that is no answer.
     pub fn answer_or_end(&mut self, is_to_head: bool) -> Verdict<Option<Answer>> {
-        match self.0.fill_buf() {
+        match self.0.wait().fill_buf() {
             Ok([]) => Ok(None),
             Ok(_) => self.answer(is_to_head).map(Some),
             Err(error) if is_reset(error.kind()) => Ok(None),
@@ -126,7 +125,7 @@ impl Client {
     /// They don't come.
     pub fn take(&mut self, length: usize) -> Verdict<Vec<u8>> {
         let mut bytes = vec![0; length];
-        self.0.read_exact(&mut bytes)?;
+        self.0.wait().read_exact(&mut bytes)?;
         Ok(bytes)
     }
 
@@ -137,9 +136,10 @@ impl Client {
     pub fn expect(&mut self, wanted: impl AsRef<[u8]>) -> Verdict {
         let wanted = wanted.as_ref();
         let mut found = Vec::new();
+        self.0.wait();
         while found.len() < wanted.len() && wanted.starts_with(&found) {
             let mut byte = [0];
-            match self.0.read_exact(&mut byte) {
+            match self.0.more().read_exact(&mut byte) {
                 Ok(()) => found.push(byte[0]),
                 Err(error) => return Err(Problem::from(error).when(format!("after `{}`", escaped(&found)))),
             }
@@ -153,7 +153,7 @@ impl Client {
     /// It doesn't come.
     pub fn until(&mut self, byte: u8) -> Verdict<Vec<u8>> {
         let mut bytes = Vec::new();
-        self.0.by_ref().take(MAX_BODY).read_until(byte, &mut bytes)?;
+        self.0.wait().take(MAX_BODY).read_until(byte, &mut bytes)?;
         match bytes.pop() {
             Some(last) if last == byte => Ok(bytes),
             _ => Err(Problem::wrong("the connection ends early")),
@@ -165,8 +165,15 @@ impl Client {
     /// # Errors
     /// It doesn't end.
     pub fn rest(&mut self) -> Verdict<(Vec<u8>, End)> {
+        self.0.wait();
+        self.end()
+    }
+
+    /// The same, as a part of what is waited for.
+    fn end(&mut self) -> Verdict<(Vec<u8>, End)> {
         let mut bytes = Vec::new();
-        match self.0.by_ref().take(MAX_BODY).read_to_end(&mut bytes) {
+        match self.0.more().take(MAX_BODY).read_to_end(&mut bytes) {
+            Ok(_) if bytes.len() as u64 == MAX_BODY => Err(Problem::wrong("it doesn't end")),
             Ok(_) => Ok((bytes, End::Closed)),
             Err(error) if is_reset(error.kind()) => Ok((bytes, End::Reset)),
             Err(error) => Err(Problem::from(error).when(format!("behind `{}`", escaped(&bytes)))),
@@ -184,7 +191,7 @@ impl Client {
 
     fn head(&mut self) -> Verdict<Vec<u8>> {
         let mut head = Vec::new();
-        let mut limited = self.0.by_ref().take(MAX_HEAD);
+        let mut limited = self.0.wait().take(MAX_HEAD);
         while !head.ends_with(b"\r\n\r\n") {
             if limited.read_until(b'\n', &mut head)? == 0 {
                 return Err(Problem::wrong(format!("no answer comes but `{}`", escaped(&head))));
@@ -196,38 +203,58 @@ impl Client {
     /// Reads so many bytes, or as many as there are; gives how many.
     fn body(&mut self, length: u64, body: &mut Vec<u8>) -> Verdict<u64> {
         let before = body.len();
-        match self.0.by_ref().take(length).read_to_end(body) {
-            Ok(_) => {}
-            Err(error) if is_reset(error.kind()) => {}
-            Err(error) => return Err(error.into()),
-        }
+        unless_reset(self.0.more().take(length).read_to_end(body))?;
         Ok((body.len() - before) as u64)
     }
 
     /// Reads chunks; gives whether there was a last one.
     fn chunks(&mut self, body: &mut Vec<u8>) -> Verdict<bool> {
         loop {
-            let mut line = Vec::new();
-            match self.0.by_ref().take(100).read_until(b'\n', &mut line) {
-                Ok(_) => {}
-                Err(error) if is_reset(error.kind()) => {}
-                Err(error) => return Err(error.into()),
-            }
-            let Some(size) = line.strip_suffix(b"\r\n") else { return Ok(false) };
-            let size = str::from_utf8(size).ok().and_then(|size| u64::from_str_radix(size, 16).ok());
+            let Some(line) = self.line()? else { return Ok(false) };
+            // Extensions mean nothing to those who don't know them (RFC 9112, section 7.1.1).
+            let size = line.split(|byte| *byte == b';').next().and_then(|size| str::from_utf8(size).ok());
+            let size = size.and_then(|size| u64::from_str_radix(size.trim_end(), 16).ok());
             let size = size.ok_or_else(|| Problem::wrong(format!("`{}` is no size of a chunk", escaped(&line))))?;
-            if self.body(size.min(MAX_BODY), body)? < size {
-                return Ok(false);
-            }
-            let mut end = Vec::new();
-            if self.body(2, &mut end)? < 2 {
-                return Ok(false);
-            }
-            crate::check::same("the end of a chunk", end, "\r\n")?;
             if size == 0 {
-                return Ok(true);
+                return self.trailers();
+            }
+            if body.len() as u64 + size > MAX_BODY {
+                return Err(Problem::wrong("the body doesn't end"));
+            }
+            if self.body(size, body)? < size {
+                return Ok(false);
+            }
+            match self.line()? {
+                None => return Ok(false),
+                Some(end) => crate::check::same("what is behind a chunk on its line", end, "")?,
             }
         }
+    }
+
+    /// Reads what is behind the last chunk; gives whether it has an end.
+    fn trailers(&mut self) -> Verdict<bool> {
+        loop {
+            match self.line()? {
+                None => return Ok(false),
+                Some(line) if line.is_empty() => return Ok(true),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// A line without its end; `None` if the connection ends before that.
+    fn line(&mut self) -> Verdict<Option<Vec<u8>>> {
+        let mut line = Vec::new();
+        unless_reset(self.0.more().take(MAX_HEAD).read_until(b'\n', &mut line))?;
+        Ok(line.strip_suffix(b"\r\n").map(<[u8]>::to_vec))
+    }
+}
+
+/// A reset is an end like any other to who sees that something is missing.
+fn unless_reset(read: std::io::Result<usize>) -> Verdict {
+    match read {
+        Err(error) if !is_reset(error.kind()) => Err(error.into()),
+        _ => Ok(()),
     }
 }
 

@@ -5,13 +5,15 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use mongrel2::config::history::Entry;
 use mongrel2::config::store::StoreError;
 use mongrel2::config::{self, Config, Database, Host, Protocol, Route, Server, Target};
 use thiserror::Error;
+
+use crate::port::free_address;
 
 /// The server's.
 pub const UUID: &str = "3a9d6d0c-8f5e-4f0b-9a27-6f1f4d5f0c11";
@@ -53,8 +55,10 @@ impl Setup {
             Self::Files => &[("upload.temp_store", "tmp/upload.XXXXXX"), ("upload.temp_store_mode", "0640")],
             Self::Streams => &[("upload.stream", "1"), ("download.flow_control", "1")],
         };
-        // No limit may end a connection that waits, and a request without a handler waits not long.
+        // No limit may end a connection that waits, and a request without a handler waits not long.  One worker sends to
+        // handlers in the order in which things happen, so that a case can tell that something has not been sent.
         let all = [
+            ("server.workers", "1"),
             ("limits.min_ping", "0"),
             ("limits.min_read_rate", "0"),
             ("limits.min_write_rate", "0"),
@@ -117,7 +121,8 @@ impl Site {
         let path = folder.join(DATABASE);
         let database = |error| SiteError::Database(path.clone(), error);
         if !path.exists() {
-            let config = configuration(&folder, setup, &free_ports().map_err(failed)?);
+            let ports = (0..PORTS).map(|_| free_address()).collect::<io::Result<Vec<_>>>().map_err(failed)?;
+            let config = configuration(&folder, setup, &ports);
             let mut new = Database::open_or_create(&path).map_err(database)?;
             new.change(&Entry::default(), |change| change.save(&config)).map_err(database)?;
         }
@@ -154,16 +159,8 @@ fn place(handler: &config::Handler) -> Place {
 /// How many ports a configuration takes.
 const PORTS: usize = 10;
 
-/// Ports that are free now.
-fn free_ports() -> io::Result<Vec<u16>> {
-    let bind = |_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    // All at the same time, so that none comes twice.
-    let listeners = (0..PORTS).map(bind).collect::<io::Result<Vec<_>>>()?;
-    listeners.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
-}
-
-fn configuration(folder: &Path, setup: Setup, ports: &[u16]) -> Config {
-    let endpoint = |index: usize| format!("tcp://127.0.0.1:{}", ports[index]);
+fn configuration(folder: &Path, setup: Setup, ports: &[SocketAddr]) -> Config {
+    let endpoint = |index: usize| format!("tcp://{}", ports[index]);
     let handler = |ident: &str, index: usize| config::Handler {
         send_spec: endpoint(index),
         send_ident: ident.to_owned(),
@@ -207,8 +204,8 @@ fn configuration(folder: &Path, setup: Setup, ports: &[u16]) -> Config {
         control_port: endpoint(1),
         default_host: "localhost".into(),
         name: format!("conformance-{}", setup.name()),
-        bind_addr: "127.0.0.1".into(),
-        port: ports[0].into(),
+        bind_addr: ports[0].ip().to_string(),
+        port: ports[0].port().into(),
         hosts: vec![host("localhost", routes.map(route).into()), host("other.example", vec![route(("/json", &tnet))])],
         ..Server::default()
     };

@@ -1,6 +1,7 @@
 //! `m2sh conformance server`: this server keeps all promises, others are told what they don't keep, and nothing stays.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -201,5 +202,29 @@ fn ctrl_c_leaves_nothing_behind() {
     kill_process(Pid::from_raw(i32::try_from(process.id()).unwrap()).unwrap(), Signal::INT).unwrap();
     assert_eq!(process.wait().code(), Some(1));
     process.wait_for_stderr("m2sh: interrupted: not all cases were run");
+    is_empty(&temporary);
+}
+
+/// A program that never becomes a server, and would be waited for much longer than anybody does.
+#[test]
+fn who_presses_ctrl_c_again_does_not_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let (program, temporary) = (folder.path().join("hangs"), folder.path().join("tmp"));
+    fs::create_dir(&temporary).unwrap();
+    fs::write(&program, "#!/bin/sh\nsleep 1000\n").unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = m2sh(&["-program", program.to_str().unwrap(), "-patience", "3600"]);
+    let mut process = Process::start(command.env("TMPDIR", &temporary).stdout(Stdio::null()));
+    let log =
+        || fs::read_dir(&temporary).unwrap().next()?.unwrap().path().join("logs/output.log").exists().then_some(());
+    wait::until("the program", log);
+    let pid = Pid::from_raw(i32::try_from(process.id()).unwrap()).unwrap();
+    wait::until("the end", || {
+        // Signals that come at the same time are one.
+        let _ = kill_process(pid, Signal::INT);
+        (!process.is_running()).then_some(())
+    });
+    assert_eq!(process.wait().code(), Some(1));
+    process.wait_for_stderr("has ended: signal: 9");
     is_empty(&temporary);
 }

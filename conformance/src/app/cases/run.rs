@@ -58,13 +58,8 @@ impl<'a> Run<'a> {
 
     /// Sends a request, and takes the head of the answer: its lines.
     pub(super) fn begin(&self, line: &str) -> Verdict<(Client, Vec<String>)> {
-        self.begin_with(line, "", "")
-    }
-
-    /// The same with more headers, and the beginning of a body.
-    pub(super) fn begin_with(&self, line: &str, headers: &str, body: &str) -> Verdict<(Client, Vec<String>)> {
         let mut client = self.client()?;
-        client.send(format!("{line}\r\nHost: localhost\r\n{headers}\r\n{body}"))?;
+        client.send(format!("{line}\r\nHost: localhost\r\n\r\n"))?;
         let mut lines = Vec::new();
         loop {
             let next = String::from_utf8_lossy(&client.until(b'\n')?).trim_end_matches('\r').to_owned();

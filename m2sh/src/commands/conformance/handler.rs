@@ -1,6 +1,5 @@
 //! A library for handlers: ours, a program that uses another one, or a handler that somebody else starts.
 
-use std::cell::RefCell;
 use std::process::Command;
 
 use conformance::check::Problem;
@@ -8,6 +7,7 @@ use conformance::handler::own::Own;
 use conformance::handler::{Addresses, Pulse, Server, Subject, cases, within};
 
 use super::child::Child;
+use super::folder;
 use super::interrupt::Interrupt;
 use super::runner::Runner;
 use crate::args::{Conformance, Tried};
@@ -46,7 +46,7 @@ fn start(args: &Conformance, interrupt: &Interrupt) -> Result<Subject, Error> {
         |error| Error::cannot("play a server", error).hint("an address is like `tcp://127.0.0.1:9997`, and free");
     let server = Server::bind(args.send.as_deref(), args.recv.as_deref()).map_err(cannot)?;
     if let Some((program, words)) = args.command.split_first() {
-        return program_of(args, server, Command::new(program).args(words));
+        return program_of(args, server, Command::new(program).args(words), interrupt);
     }
     if args.send.is_some() || args.recv.is_some() {
         say(&format!("m2sh: waits for a handler that connects to {}", named(server.addresses())));
@@ -60,16 +60,20 @@ fn start(args: &Conformance, interrupt: &Interrupt) -> Result<Subject, Error> {
 }
 
 /// Starts a program, which is told where the server is.
-fn program_of(args: &Conformance, server: Server, command: &mut Command) -> Result<Subject, Error> {
-    let folder = tempfile::Builder::new().prefix("m2sh-conformance-").tempdir();
-    let folder = folder.map_err(|error| Error::cannot("make a folder", error))?;
+fn program_of(
+    args: &Conformance,
+    server: Server,
+    command: &mut Command,
+    interrupt: &Interrupt,
+) -> Result<Subject, Error> {
+    let folder = folder()?;
     let Addresses { requests, replies } = server.addresses();
     let log = folder.path().join("output.log");
-    let child = Child::start(command.args([requests, replies]), &log)?;
+    let child = Child::start(command.args([requests, replies]), &log, interrupt)?;
     // The folder goes with the program.
-    let running = RefCell::new((child, folder));
+    let running = (child, folder);
     let told = move |end: String| format!("{end}\n{}", last_lines(&log)).trim_end().to_owned();
-    connected(args, server, Box::new(move || running.borrow_mut().0.end().map(&told)))
+    connected(args, server, Box::new(move || running.0.end().map(&told)))
 }
 
 fn connected(args: &Conformance, server: Server, pulse: Pulse) -> Result<Subject, Error> {

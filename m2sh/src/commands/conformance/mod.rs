@@ -11,6 +11,10 @@ mod interrupt;
 mod runner;
 mod server;
 
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
 use crate::args::{Conformance, Tried};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -31,4 +35,16 @@ pub(super) fn run(args: &Conformance, session: &mut Session) -> Result<Exit, Err
         Tried::Handler => handler::run(args, &mut runner)?,
     }
     runner.finish()
+}
+
+/// A folder for what is started, which goes with it.
+fn folder() -> Result<TempDir, Error> {
+    let folder = tempfile::Builder::new().prefix("m2sh-conformance-").tempdir();
+    folder.map_err(|error| Error::cannot("make a folder", error))
+}
+
+/// A program by its path as it was typed, or by its name alone; it is going to be run in another folder.
+fn program_at(typed: &Path) -> PathBuf {
+    let has_folder = typed.components().count() > 1;
+    std::path::absolute(typed).ok().filter(|_| has_folder).unwrap_or_else(|| typed.to_owned())
 }

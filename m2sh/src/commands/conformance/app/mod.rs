@@ -5,7 +5,7 @@
 mod program;
 mod sample;
 
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
@@ -16,9 +16,12 @@ use conformance::check::Problem;
 use tempfile::TempDir;
 
 use super::child::Child;
+use super::interrupt::Interrupt;
 use super::runner::Runner;
+use super::{folder, program_at};
 use crate::args::{Before, Conformance, Tried};
 use crate::error::Error;
+use crate::profile::this_program;
 use program::Program;
 pub(super) use sample::serve;
 
@@ -59,11 +62,16 @@ pub(super) fn run(args: &Conformance, runner: &mut Runner<'_>) -> Result<(), Err
         Some(Before::Files) => Place::Files,
         Some(Before::Nothing) | None => Place::Alone,
     };
+    let start = |place| Start { args, place, interrupt: runner.interrupt() };
     match (&args.url, &args.program) {
         (Some(url), _) => suite("app", place, runner, || running(url, place, args)),
-        (None, Some(program)) => suite("app", place, runner, || started(program, place, args)),
-        (None, None) => Place::ALL.into_iter().try_for_each(|place| {
-            suite(place.name(), place, runner, || if place == Place::Alone { alone(args) } else { behind(place, args) })
+        (None, Some(program)) => {
+            let start = start(place);
+            suite("app", place, runner, || start.another(program))
+        }
+        (None, None) => Place::ALL.into_iter().map(start).collect::<Vec<_>>().iter().try_for_each(|start| {
+            let place = start.place;
+            suite(place.name(), place, runner, || if place == Place::Alone { start.alone() } else { start.behind() })
         }),
     }
 }
@@ -93,55 +101,63 @@ fn running(url: &str, place: Place, args: &Conformance) -> Result<Subject, Error
     Ok(Subject { host, _server: None, _folder: None })
 }
 
-/// Another program.
-fn started(program: &Path, place: Place, args: &Conformance) -> Result<Subject, Error> {
-    let (folder, address) = (folder()?, free_address()?);
-    // It is run in another folder.
-    let path = std::path::absolute(program).ok().filter(|_| program.components().count() > 1);
-    let path = path.unwrap_or_else(|| program.to_owned());
-    let command = move |_| {
-        let mut command = Command::new(&path);
-        command.arg(address.to_string());
-        command
-    };
-    start(command, address, place, args, None, folder)
-}
-
-/// Ours without a server.
-fn alone(args: &Conformance) -> Result<Subject, Error> {
-    let (folder, address) = (folder()?, free_address()?);
-    start(own(&[address.to_string()])?, address, Place::Alone, args, None, folder)
-}
-
-/// Ours behind a server.
-fn behind(place: Place, args: &Conformance) -> Result<Subject, Error> {
-    let folder = folder()?;
-    let site = Site::make(folder.path(), place).map_err(|error| Error::cannot("make a configuration", error))?;
-    let mut command = Command::new(this()?);
-    command.arg0("mongrel2").arg("config.sqlite").arg(UUID).current_dir(folder.path());
-    let server = Child::start(&mut command, &folder.path().join("logs/output.log"))?;
-    let host = own(&[site.send_spec, site.recv_spec])?;
-    start(host, site.address, place, args, Some(server), folder)
-}
-
-/// Starts a host, with what it needs.
-fn start(
-    command: impl Fn(Duration) -> Command + Send + Sync + 'static,
-    address: SocketAddr,
+/// How a host is started.
+struct Start<'a> {
+    args: &'a Conformance,
     place: Place,
-    args: &Conformance,
-    server: Option<Child>,
-    folder: TempDir,
-) -> Result<Subject, Error> {
-    let program = Program::new(command, folder.path(), address, args.patience());
-    program.restart(GRACE).map_err(|problem| Error::cannot("start the host", told(problem)))?;
-    let host = Host { address, patience: args.patience(), place, life: Some(Box::new(program)) };
-    Ok(Subject { host, _server: server, _folder: Some(folder) })
+    interrupt: Interrupt,
+}
+
+impl Start<'_> {
+    /// Another program.
+    fn another(&self, program: &Path) -> Result<Subject, Error> {
+        let (folder, address) = (folder()?, free_address()?);
+        let path = program_at(program);
+        let command = move |_| {
+            let mut command = Command::new(&path);
+            command.arg(address.to_string());
+            command
+        };
+        self.start(command, address, None, folder)
+    }
+
+    /// Ours without a server.
+    fn alone(&self) -> Result<Subject, Error> {
+        let (folder, address) = (folder()?, free_address()?);
+        self.start(own(&[address.to_string()])?, address, None, folder)
+    }
+
+    /// Ours behind a server.
+    fn behind(&self) -> Result<Subject, Error> {
+        let folder = folder()?;
+        let site = Site::make(folder.path(), self.place);
+        let site = site.map_err(|error| Error::cannot("make a configuration", error))?;
+        let mut command = Command::new(this_program()?);
+        command.arg0("mongrel2").arg("config.sqlite").arg(UUID).current_dir(folder.path());
+        let server = Child::start(&mut command, &folder.path().join("logs/output.log"), &self.interrupt)?;
+        let host = own(&[site.send_spec, site.recv_spec])?;
+        self.start(host, site.address, Some(server), folder)
+    }
+
+    /// A host, with what it needs.
+    fn start(
+        &self,
+        command: impl Fn(Duration) -> Command + Send + Sync + 'static,
+        address: SocketAddr,
+        server: Option<Child>,
+        folder: TempDir,
+    ) -> Result<Subject, Error> {
+        let patience = self.args.patience();
+        let program = Program::new(command, folder.path(), address, patience, self.interrupt.clone());
+        program.restart(GRACE).map_err(|problem| Error::cannot("start the host", told(problem)))?;
+        let host = Host { address, patience, place: self.place, life: Some(Box::new(program)) };
+        Ok(Subject { host, _server: server, _folder: Some(folder) })
+    }
 }
 
 /// This program as a host that serves the sample.
 fn own(addresses: &[String]) -> Result<impl Fn(Duration) -> Command + Send + Sync + 'static, Error> {
-    let (this, addresses) = (this()?, addresses.to_vec());
+    let (this, addresses) = (this_program()?, addresses.to_vec());
     Ok(move |grace: Duration| {
         let mut command = Command::new(&this);
         command.args(["conformance", "app", "--grace"]).arg(grace.as_secs().to_string());
@@ -150,18 +166,8 @@ fn own(addresses: &[String]) -> Result<impl Fn(Duration) -> Command + Send + Syn
     })
 }
 
-fn this() -> Result<std::path::PathBuf, Error> {
-    std::env::current_exe().map_err(|error| Error::cannot("find the program m2sh itself", error))
-}
-
-fn folder() -> Result<TempDir, Error> {
-    let folder = tempfile::Builder::new().prefix("m2sh-conformance-").tempdir();
-    folder.map_err(|error| Error::cannot("make a folder", error))
-}
-
 fn free_address() -> Result<SocketAddr, Error> {
-    let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    address.map_err(|error| Error::cannot("find a free port", error))
+    conformance::port::free_address().map_err(|error| Error::cannot("find a free port", error))
 }
 
 /// The address in a URL that has nothing else.

@@ -10,6 +10,7 @@ use conformance::app::{Life, hello};
 use conformance::check::{Problem, Verdict};
 
 use crate::commands::conformance::child::Child;
+use crate::commands::conformance::interrupt::Interrupt;
 
 /// How long the first answer may take before it is asked for again: what a host before this one was asked is lost.
 const FIRST: Duration = Duration::from_secs(1);
@@ -20,13 +21,20 @@ pub(super) struct Program<C> {
     folder: PathBuf,
     address: SocketAddr,
     patience: Duration,
+    interrupt: Interrupt,
     running: Mutex<Option<Child>>,
 }
 
 impl<C: Fn(Duration) -> Command + Send + Sync> Program<C> {
     /// One that answers at an address, once it is started; `command` gets how long it may take to stop.
-    pub(super) fn new(command: C, folder: &Path, address: SocketAddr, patience: Duration) -> Self {
-        Self { command, folder: folder.to_owned(), address, patience, running: Mutex::default() }
+    pub(super) fn new(
+        command: C,
+        folder: &Path,
+        address: SocketAddr,
+        patience: Duration,
+        interrupt: Interrupt,
+    ) -> Self {
+        Self { command, folder: folder.to_owned(), address, patience, interrupt, running: Mutex::default() }
     }
 
     fn running(&self) -> MutexGuard<'_, Option<Child>> {
@@ -40,8 +48,8 @@ impl<C: Fn(Duration) -> Command + Send + Sync> Life for Program<C> {
         drop(self.running().take());
         let mut command = (self.command)(grace);
         command.current_dir(&self.folder);
-        let child = Child::start(&mut command, &self.folder.join("host.log"));
-        let mut child = child.map_err(Problem::wrong)?;
+        let child = Child::start(&mut command, &self.folder.join("host.log"), &self.interrupt);
+        let child = child.map_err(Problem::wrong)?;
         let answers = || hello(self.address, FIRST.min(self.patience)).is_ok();
         child.until("its start", self.patience, answers).map_err(Problem::wrong)?;
         *self.running() = Some(child);
@@ -49,14 +57,14 @@ impl<C: Fn(Duration) -> Command + Send + Sync> Life for Program<C> {
     }
 
     fn stop(&self) -> Verdict {
-        let mut running = self.running();
-        let child = running.as_mut().ok_or_else(|| Problem::wrong("it doesn't run"))?;
+        let running = self.running();
+        let child = running.as_ref().ok_or_else(|| Problem::wrong("it doesn't run"))?;
         child.stop();
         Ok(())
     }
 
     fn wait(&self) -> Verdict {
-        let Some(mut child) = self.running().take() else { return Ok(()) };
+        let Some(child) = self.running().take() else { return Ok(()) };
         child.wait(self.patience).map_err(Problem::Wrong)
     }
 }
