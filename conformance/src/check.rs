@@ -58,7 +58,13 @@ pub fn equal<T: PartialEq<U> + Debug, U: Debug>(what: impl Display, found: T, wa
     if found == wanted {
         return Ok(());
     }
-    Err(Problem::Wrong(format!("{what} is {}, wanted {}", shown(&format!("{found:?}")), shown(&format!("{wanted:?}")))))
+    Err(Problem::Wrong(format!("{what} is {}, wanted {}", plain(&format!("{found:?}")), plain(&format!("{wanted:?}")))))
+}
+
+/// Nobody who reads it needs to know of `Option`.
+fn plain(text: &str) -> String {
+    let inner = text.strip_prefix("Some(").and_then(|text| text.strip_suffix(')'));
+    shown(if text == "None" { "missing" } else { inner.unwrap_or(text) })
 }
 
 /// The same for bytes, which are told as text as far as they are.
@@ -66,10 +72,25 @@ pub fn equal<T: PartialEq<U> + Debug, U: Debug>(what: impl Display, found: T, wa
 /// # Errors
 /// They differ.
 pub fn same(what: impl Display, found: impl AsRef<[u8]>, wanted: impl AsRef<[u8]>) -> Verdict {
-    if found.as_ref() == wanted.as_ref() {
+    let (found, wanted) = (found.as_ref(), wanted.as_ref());
+    if found == wanted {
         return Ok(());
     }
-    Err(Problem::Wrong(format!("{what} is `{}`, wanted `{}`", escaped(found.as_ref()), escaped(wanted.as_ref()))))
+    if found.len().max(wanted.len()) <= MAX_SHOWN {
+        return Err(Problem::Wrong(format!("{what} is `{}`, wanted `{}`", escaped(found), escaped(wanted))));
+    }
+    let place = found.iter().zip(wanted).take_while(|(found, wanted)| found == wanted).count();
+    let there = |bytes: &[u8]| {
+        let part = &bytes[place..];
+        if part.is_empty() { "its end".to_owned() } else { format!("`{}`", escaped(&part[..part.len().min(40)])) }
+    };
+    Err(Problem::Wrong(format!(
+        "{what} has {} bytes, wanted {}; at byte {place} is {}, wanted {}",
+        found.len(),
+        wanted.len(),
+        there(found),
+        there(wanted)
+    )))
 }
 
 /// That something holds.
@@ -108,6 +129,22 @@ mod tests {
         assert_eq!(same("the body", "a\n", b"a\n"), Ok(()));
         let Err(Problem::Wrong(told)) = same("the body", "a\n\"", "é") else { panic!("they differ") };
         assert_eq!(told, r#"the body is `a\n"`, wanted `\xc3\xa9`"#);
+    }
+
+    #[test]
+    fn what_is_long_is_told_where_it_differs() {
+        let told = |found: &str, wanted: &str| same("it", found, wanted).unwrap_err();
+        let long = "x".repeat(1000);
+        let differs = Problem::Wrong("it has 1001 bytes, wanted 1002; at byte 1000 is `a`, wanted `bc`".into());
+        assert_eq!(told(&format!("{long}a"), &format!("{long}bc")), differs);
+        let short = Problem::Wrong("it has 1000 bytes, wanted 1001; at byte 1000 is its end, wanted `a`".into());
+        assert_eq!(told(&long, &format!("{long}a")), short);
+    }
+
+    #[test]
+    fn what_may_be_missing_is_told_plainly() {
+        let Err(Problem::Wrong(told)) = equal("`QUERY`", Some("a"), None::<&str>) else { panic!("they differ") };
+        assert_eq!(told, "`QUERY` is \"a\", wanted missing");
     }
 
     #[test]

@@ -608,7 +608,7 @@ pub struct Conformance {
     #[arg(long, value_name = "TEXT", num_args = 1)]
     pub only: Vec<String>,
     /// List the cases, and run none
-    #[arg(long, conflicts_with = "junit")]
+    #[arg(long, conflicts_with_all = ["junit", "folder", "send", "recv", "command"])]
     pub list: bool,
     /// How many seconds anything may take
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3600))]
@@ -633,16 +633,17 @@ pub struct Conformance {
     #[arg(long, value_name = "ADDRESS", num_args = 1..=2)]
     #[arg(conflicts_with_all = ["only", "list", "junit", "program", "url", "before", "patience", "folder"])]
     pub serve: Vec<String>,
-    /// How many seconds the sample has for its answers when it is stopped
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, requires = "serve")]
-    pub grace: u32,
+    /// How many seconds the sample has for its answers when it is stopped [default: 30]
+    #[arg(long, value_name = "SECONDS", requires = "serve")]
+    pub grace: Option<u32>,
     /// Where a handler gets requests: the `send_spec` of the server that is played [default: a free port]
     #[arg(long, value_name = "ADDRESS")]
     pub send: Option<String>,
     /// Where it sends replies: its `recv_spec` [default: a free port]
     #[arg(long, value_name = "ADDRESS")]
     pub recv: Option<String>,
-    /// The handler, which gets both addresses behind its arguments [default: ours, or with an address whoever comes]
+    /// A handler to start, which gets both addresses as its last arguments [default: ours, or where -send or -recv is given
+    /// one that somebody else starts]
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }

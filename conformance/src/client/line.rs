@@ -14,7 +14,7 @@ pub(super) struct Line {
 impl Line {
     /// Connects; whatever is waited for may take as long as `patience`.
     pub(super) fn connect(address: SocketAddr, patience: Duration) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, patience)?;
+        let stream = unless_interrupted(|| TcpStream::connect_timeout(&address, patience))?;
         stream.set_write_timeout(Some(patience)).and(stream.set_nodelay(true))?;
         let timed = Timed { stream, until: Instant::now() + patience };
         Ok(Self { stream: BufReader::new(timed), patience })
@@ -54,7 +54,17 @@ impl Read for Timed {
             return Err(io::ErrorKind::TimedOut.into());
         }
         self.stream.set_read_timeout(Some(left))?;
-        self.stream.read(buffer)
+        unless_interrupted(|| self.stream.read(buffer))
+    }
+}
+
+/// Tries again when a signal has come, which is for somebody else.
+fn unless_interrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
     }
 }
 

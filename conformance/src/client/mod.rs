@@ -176,6 +176,7 @@ impl Client {
             Ok(_) if bytes.len() as u64 == MAX_BODY => Err(Problem::wrong("it doesn't end")),
             Ok(_) => Ok((bytes, End::Closed)),
             Err(error) if is_reset(error.kind()) => Ok((bytes, End::Reset)),
+            Err(error) if bytes.is_empty() => Err(error.into()),
             Err(error) => Err(Problem::from(error).when(format!("behind `{}`", escaped(&bytes)))),
         }
     }
@@ -194,7 +195,10 @@ impl Client {
         let mut limited = self.0.wait().take(MAX_HEAD);
         while !head.ends_with(b"\r\n\r\n") {
             if limited.read_until(b'\n', &mut head)? == 0 {
-                return Err(Problem::wrong(format!("no answer comes but `{}`", escaped(&head))));
+                return Err(Problem::wrong(match &head[..] {
+                    b"" => "the connection ends without an answer".to_owned(),
+                    part => format!("the connection ends behind `{}`", escaped(part)),
+                }));
             }
         }
         Ok(head)

@@ -34,9 +34,11 @@ pub(super) fn only_there(args: &Conformance) -> Result<(), Error> {
         return Err(Error::usage("try a handler", "`-folder` is for servers that somebody else starts")
             .hint("`m2sh conformance handler -send ADDRESS` waits for a handler"));
     }
-    if !is_handler && (args.send.is_some() || args.recv.is_some() || !args.command.is_empty()) {
-        return Err(Error::usage("try what is no handler", "`-send`, `-recv` and a command are for handlers")
-            .hint("`m2sh conformance handler` tries a library for handlers"));
+    let own =
+        [("`-send`", args.send.is_some()), ("`-recv`", args.recv.is_some()), ("a command", !args.command.is_empty())];
+    if let Some((name, _)) = own.into_iter().find(|(_, is_given)| *is_given && !is_handler) {
+        return Err(Error::usage(format!("use {name}"), "it is about libraries for handlers")
+            .hint("`m2sh conformance handler` tries one"));
     }
     Ok(())
 }

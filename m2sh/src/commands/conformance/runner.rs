@@ -1,7 +1,9 @@
 //! Runs suites, as far as they are asked for, and tells what came of them.
 
-use std::fs;
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::ops::ControlFlow::{Break, Continue};
+use std::path::Path;
 
 use conformance::case::{self, Case};
 use conformance::report::{Count, Outcome, Report, Row, count, junit};
@@ -20,14 +22,22 @@ pub(super) struct Runner<'a> {
     show: &'a mut Show,
     reports: Vec<Report>,
     interrupt: Interrupt,
+    /// Where the results go, too.
+    junit: Option<(File, &'a Path)>,
 }
 
 impl<'a> Runner<'a> {
     /// # Errors
-    /// Nobody could interrupt it.
+    /// Nobody could interrupt it, or the results can't be written.
     pub(super) fn new(args: &'a Conformance, show: &'a mut Show) -> Result<Self, Error> {
         let interrupt = Interrupt::listen().map_err(|error| Error::cannot("listen for signals", error))?;
-        Ok(Self { args, show, reports: Vec::new(), interrupt })
+        // Whoever can't write there wants to know it now, and not when all is done.
+        let create = |path: &'a Path| match File::create(path) {
+            Ok(file) => Ok((file, path)),
+            Err(error) => Err(unwritten(path, &error)),
+        };
+        let junit = args.junit.as_deref().map(create).transpose()?;
+        Ok(Self { args, show, reports: Vec::new(), interrupt, junit })
     }
 
     /// Whether somebody wants it to end.
@@ -80,15 +90,16 @@ impl<'a> Runner<'a> {
         if self.interrupt.has_come() {
             say("m2sh: interrupted: not all cases were run");
         } else if self.reports.iter().all(|report| report.rows.is_empty()) {
-            return Err(Error::usage("run a case", "no name of a case has that in it")
+            let only = self.args.only.iter().map(|only| format!("`{only}`")).collect::<Vec<_>>().join(" or ");
+            return Err(Error::usage("run a case", format!("no name of a case has {only} in it"))
                 .hint("`m2sh conformance -list` lists them all"));
         }
         if self.args.list {
             return self.list();
         }
-        if let Some(file) = &self.args.junit {
-            fs::write(file, junit("m2sh conformance", &self.reports))
-                .map_err(|error| Error::cannot(format!("write `{}`", file.display()), error))?;
+        if let Some((mut file, path)) = self.junit {
+            file.write_all(junit("m2sh conformance", &self.reports).as_bytes())
+                .map_err(|error| unwritten(path, &error))?;
         }
         let rows = || self.reports.iter().flat_map(|report| report.rows.iter().map(|row| (report.suite.as_str(), row)));
         match self.show.form() {
@@ -114,6 +125,10 @@ impl<'a> Runner<'a> {
         self.show.table(&["suite", "case", "promise", "source"], rows.collect::<Vec<_>>())?;
         Ok(Exit::Success)
     }
+}
+
+fn unwritten(path: &Path, error: &io::Error) -> Error {
+    Error::cannot(format!("write `{}`", path.display()), error)
 }
 
 fn cells(suite: &str, row: &Row) -> Vec<Cell> {

@@ -11,6 +11,9 @@ use crate::commands::crew::signals;
 use crate::error::{Error, say};
 use crate::exit::Exit;
 
+/// How long answers have when it is stopped, if nobody says it.
+const GRACE: Duration = Duration::from_secs(30);
+
 /// How the server's handler is called that this is.
 const SENDER: &str = "conformance";
 
@@ -21,7 +24,7 @@ const SENDER: &str = "conformance";
 pub(in super::super) fn serve(args: &Conformance) -> Result<Exit, Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::cannot("start", error))?;
-    let grace = Duration::from_secs(args.grace.into());
+    let grace = args.grace.map_or(GRACE, |seconds| Duration::from_secs(seconds.into()));
     runtime.block_on(async {
         let mut signals = signals().map_err(|error| Error::cannot("listen for signals", error))?;
         let stop = async move {
