@@ -11,6 +11,7 @@ use crate::profile::{Profile, in_foreground, of_server, this_program};
 use super::super::folder::Folder;
 use super::demos::Demo;
 use super::plan::Row;
+use super::ports::Ports;
 use super::python::VENV;
 use super::shared;
 
@@ -24,8 +25,9 @@ pub(super) const SERVER: &str = "mongrel2";
 pub(super) fn write(folder: &Folder, server: &Server, rows: &[Row]) -> Result<(), Error> {
     let profiles = folder.path().join("profiles");
     let mut all = vec![server_profile(folder, server)?];
+    let mut others = Ports::besides(ports(server).chain(shared::ports(folder.path())));
     for row in rows {
-        shared::make(folder.path(), row.demo)?;
+        shared::make(folder.path(), row.demo, &mut others)?;
         all.extend(demo_profiles(folder, server, row)?);
     }
     for profile in all {
@@ -33,6 +35,15 @@ pub(super) fn write(folder: &Folder, server: &Server, rows: &[Row]) -> Result<()
         profile.renew(&profiles).map_err(|error| Error::cannot(doing(), error))?;
     }
     Ok(())
+}
+
+/// The ports that the server and its Proxies have.
+fn ports(server: &Server) -> impl Iterator<Item = u16> {
+    let proxies = server.hosts.iter().flat_map(|host| &host.routes).filter_map(|route| match &route.target {
+        Target::Proxy(proxy) => Some(proxy.port),
+        _ => None,
+    });
+    proxies.chain([server.port]).filter_map(|port| u16::try_from(port).ok())
 }
 
 /// The port of the Proxy that a path leads to, if it leads to one.
