@@ -65,6 +65,7 @@ mod tests {
 
     use mongrel2::config::Target;
 
+    use super::super::way;
     use super::*;
     use crate::commands::demo::folder::Folder;
 
@@ -84,14 +85,8 @@ mod tests {
             });
             let ports: BTreeSet<i64> = proxies.inspect(|port| assert!(*port >= 20_000, "{port}")).collect();
             assert_eq!(ports.len(), PORTS.len(), "{ports:?}");
-            let routes: Vec<&str> = server.hosts[0].routes.iter().map(|route| route.path.as_str()).collect();
-            let leads_to = |path: &str| {
-                *routes.iter().filter(|route| path.starts_with(**route)).max_by_key(|route| route.len()).unwrap()
-            };
             for demo in DEMOS {
-                let is_page = demo.link.contains(".html");
-                assert_eq!(leads_to(demo.link) == "/", is_page, "{}", demo.link);
-                demo.probe.iter().for_each(|probe| assert_ne!(leads_to(probe), "/", "{probe}"));
+                assert_eq!(way::missing(demo, server), None, "{}", demo.name);
                 assert!(path.join("examples").join(demo.program).exists(), "{}", demo.program);
             }
         }

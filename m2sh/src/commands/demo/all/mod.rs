@@ -1,7 +1,8 @@
 //! `m2sh demo --all`: every demo of the examples in one folder, behind one server, under procer.
 //!
 //! * [`demos`]: the table of them.  [`contents`]: what the folder is made of.  [`claim`]: one m2sh for each folder.
-//! * [`tools`], with [`python`] and [`child`]: what this machine has of what they need.  [`plan`]: which run.
+//! * [`tools`], with [`python`] and [`child`]: what this machine has of what they need.  [`way`]: what the script has.
+//!   [`plan`]: which run.
 //! * [`services`]: their profiles.  [`shared`]: what two of them share.  [`ports`]: theirs.  [`procer`]: who runs them.  [`probe`]:
 //!   whether they answer.
 //! * [`running`]: all of that from its start to its end.  [`patience`]: waiting, with an ear for signals.
@@ -23,6 +24,7 @@ mod running;
 mod services;
 mod shared;
 mod tools;
+mod way;
 
 use std::net::TcpListener;
 

@@ -14,6 +14,7 @@ use super::plan::Row;
 use super::ports::Ports;
 use super::python::VENV;
 use super::shared;
+use super::way::{sockets, upstream};
 
 /// The server's service.
 pub(super) const SERVER: &str = "mongrel2";
@@ -46,20 +47,6 @@ fn ports(server: &Server) -> impl Iterator<Item = u16> {
     proxies.chain([server.port]).filter_map(|port| u16::try_from(port).ok())
 }
 
-/// The port of the Proxy that a path leads to, if it leads to one.
-pub(super) fn upstream(server: &Server, path: &str) -> Option<i64> {
-    let routes = server.hosts.iter().flat_map(|host| &host.routes).filter(|route| path.starts_with(&route.path));
-    match &routes.max_by_key(|route| route.path.len())?.target {
-        Target::Proxy(proxy) => Some(proxy.port),
-        _ => None,
-    }
-}
-
-/// Whether a demo's program is behind a Proxy.
-pub(super) fn has_upstream(demo: &Demo) -> bool {
-    demo.services.iter().any(|(_, command)| command.contains("@UPSTREAM@"))
-}
-
 fn server_profile(folder: &Folder, server: &Server) -> Result<Profile, Error> {
     let profile = of_server(SERVER, folder.absolute(), &server.uuid, server.pid_path().display().to_string())?;
     // `m2sh start` has more patience than procer.
@@ -81,13 +68,12 @@ fn demo_profiles(folder: &Folder, server: &Server, row: &Row) -> Result<Vec<Prof
 
 /// A service's command, as a shell takes it.
 fn said(command: &str, demo: &Demo, server: &Server, program: &Path) -> String {
-    let name = demo.name;
     let port = upstream(server, demo.link).unwrap_or_default().to_string();
     let own = Path::new(VENV).join("bin/python3");
     // A virtual environment comes first, whenever there is one.
     let python = format!("\"$([ -x {own} ] && echo {own} || echo python3)\"", own = own.display());
     command
-        .replace("@SOCKETS@", &format!("ipc://run/{name}.requests ipc://run/{name}.replies"))
+        .replace("@SOCKETS@", &sockets(demo).join(" "))
         .replace("@UPSTREAM@", &port)
         .replace("@M2SH@", &quoted(program.as_os_str()))
         .replace(shared::WORD, &shared::name(demo))
