@@ -13,6 +13,7 @@ use tokio::time::sleep;
 
 use crate::error::Error;
 use crate::process::Process;
+use crate::profile::this_program;
 
 use super::super::folder::Folder;
 
@@ -59,8 +60,7 @@ impl Procer {
     /// What it says.
     pub(super) fn start(folder: &Folder) -> Result<Self, Error> {
         let cannot = |error: &dyn std::fmt::Display| Error::cannot("start procer", error);
-        let program = std::env::current_exe().map_err(|error| cannot(&error))?;
-        let mut procer = Command::new(program);
+        let mut procer = Command::new(this_program()?);
         procer.arg("procer").args(["profiles", "run/procer.pid"].map(|name| folder.path().join(name)));
         let output = procer.stdin(Stdio::null()).stdout(Stdio::null()).output().map_err(|error| cannot(&error))?;
         if !output.status.success() {
