@@ -66,7 +66,14 @@ impl Procer {
         if !output.status.success() {
             return Err(Error::listed(String::from_utf8_lossy(&output.stderr)));
         }
-        Self::find(folder)?.ok_or_else(|| cannot(&"it has ended again"))
+        match Self::find(folder) {
+            Ok(found) => found.ok_or_else(|| cannot(&"it has ended again")),
+            Err(error) => {
+                // Nobody else will end it.  What keeps it from being ended is no news to who hears what went wrong first.
+                let _ = whole::end(folder.path().join("profiles"), END);
+                Err(error)
+            }
+        }
     }
 
     /// Has the profiles read again, which may have changed since they were.
