@@ -2,7 +2,9 @@
 //!
 //! `run` is a program that ends when the service is in the background, and `pid_file` names the file with its PID; or there is
 //! no `pid_file`, and `run` becomes the service.  `depends` has the profiles that have to run before, and `restart` is there if
-//! it is to be started again.  A profile appears as a whole.  The texts of `run` are in [`run`].
+//! it is to be started again.  A profile appears as a whole.  `profile/run.rs` has the texts of `run`.
+
+mod run;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,8 +16,6 @@ use crate::error::Error;
 
 use run::serving;
 pub use run::{as_it_is, in_background, in_foreground, this_program};
-
-mod run;
 
 /// A profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
