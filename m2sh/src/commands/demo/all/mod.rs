@@ -46,7 +46,7 @@ use running::Running;
 use tools::Tools;
 
 pub(super) fn run(args: &Args, session: &mut Session) -> Result<Exit, Error> {
-    let folder = Folder::at(args.folder(), contents(args.folder())?)?;
+    let folder = Folder::at(args.folder(), contents(args.folder(), args.port)?)?;
     folder.fill()?;
     // Signals are heard before there is anything that one could leave behind.
     let mut patience = Patience::new()?;

@@ -112,7 +112,8 @@ impl Procer {
         Ok(())
     }
 
-    /// Waits until one of these services isn't ready any more.
+    /// Waits until one of these services isn't ready any more.  They are asked for again and again: a thread that waited for
+    /// events couldn't be called back by who has heard enough, and would hold up the end.
     pub(super) async fn loses(&self, names: &[&str]) {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         loop {

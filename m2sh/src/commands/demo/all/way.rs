@@ -92,7 +92,7 @@ mod tests {
     /// The server of a folder as it is made.
     fn server() -> Server {
         let root = tempfile::tempdir().unwrap();
-        Folder::at(root.path(), contents(root.path()).unwrap()).unwrap().fill().unwrap();
+        Folder::at(root.path(), contents(root.path(), None).unwrap()).unwrap().fill().unwrap();
         let outcome = crate::script::run(&root.path().join(SCRIPT), &crate::script::Facts::default()).unwrap();
         outcome.checked.config().servers[0].clone()
     }
