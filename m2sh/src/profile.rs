@@ -2,17 +2,20 @@
 //!
 //! `run` is a program that ends when the service is in the background, and `pid_file` names the file with its PID; or there is
 //! no `pid_file`, and `run` becomes the service.  `depends` has the profiles that have to run before, and `restart` is there if
-//! it is to be started again.  A profile appears as a whole.
+//! it is to be started again.  A profile appears as a whole.  `profile/run.rs` has the texts of `run`.
+
+mod run;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::args::DEFAULT_DB;
 use crate::error::Error;
-use crate::operator::quoted;
+
+use run::serving;
+pub use run::{as_it_is, in_background, in_foreground, this_program};
 
 /// A profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,56 +106,19 @@ fn put(path: &Path, text: &str) -> io::Result<()> {
     if text.starts_with("#!") { fs::set_permissions(path, fs::Permissions::from_mode(0o755)) } else { Ok(()) }
 }
 
-/// The program `run` for a command that stays in the foreground: puts it in the background, and tells its PID.
-pub fn in_background(folder: &Path, command: &str) -> String {
-    let shell = quoted(format!("exec {command}").as_ref());
-    format!(
-        "#!/bin/sh\n# Puts a program in the background, and tells procer its PID.\ncd {} || exit\n\
-         nohup sh -c {shell} < /dev/null &\necho $! > \"$PROCER_PIDFILE\"\n",
-        quoted(folder.as_os_str())
-    )
-}
-
-/// The program `run` for a command that becomes the service.
-pub fn in_foreground(folder: &Path, command: &str) -> String {
-    let folder = quoted(folder.as_os_str());
-    format!("#!/bin/sh\n# Becomes the program, which stays in the foreground.\ncd {folder} || exit\nexec {command}\n")
-}
-
-/// This very program, for profiles that run it.
-///
-/// # Errors
-/// The system can't say which it is.
-pub fn this_program() -> Result<PathBuf, Error> {
-    std::env::current_exe().map_err(|error| Error::cannot("find the program m2sh itself", error))
-}
-
 /// The profile of a server that this m2sh starts, with the database in the folder.
 ///
 /// # Errors
 /// The system can't say which program this is.
 pub fn of_server(name: &str, folder: &str, uuid: &str, pid_file: String) -> Result<Profile, Error> {
-    let program = this_program()?;
-    let start = format!("exec {} start -db {DEFAULT_DB} -uuid {uuid} -background", quoted(program.as_os_str()));
     Ok(Profile {
         name: name.to_owned(),
-        run: format!(
-            "#!/bin/sh\n# Starts the server, and ends when it serves.\ncd {} || exit\n{start}\n",
-            quoted(folder.as_ref())
-        ),
+        run: serving(folder.as_ref(), uuid)?,
         pid_file: Some(pid_file),
         restart: true,
         depends: Vec::new(),
         more: Vec::new(),
     })
-}
-
-/// The program `run` for a command that goes into the background and writes its PID file by itself.
-pub fn as_it_is(folder: &Path, command: &str) -> String {
-    let folder = quoted(folder.as_os_str());
-    format!(
-        "#!/bin/sh\n# Runs a program that goes into the background by itself.\ncd {folder} || exit\nexec {command}\n"
-    )
 }
 
 /// What is wrong with a name, if something is.

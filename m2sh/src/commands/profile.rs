@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use mongrel2::config::closest;
 use procer::order::{Fault, Order};
 use serde_json::json;
 
@@ -78,12 +77,13 @@ fn known(profile: &Profile, there: &BTreeMap<String, Vec<String>>) -> Result<(),
     let others = there.iter().filter(|(name, _)| **name != profile.name);
     let services = others.chain([(&profile.name, &profile.depends)]);
     let order = Order::new(services.map(|(name, depends)| (name.as_str(), depends.as_slice())));
-    let missing = match order.fault(&profile.name) {
+    let (missing, near) = match order.fault(&profile.name) {
         None => return Ok(()),
         Some(Fault::Circle(way)) => return Err((format!("it would depend on itself: {}", way.join(" -> ")), None)),
-        Some(Fault::Unknown(missing, _)) => missing,
+        Some(Fault::Unknown(missing, near)) => (missing, near.as_ref()),
     };
-    let meant = closest(missing, there.keys().map(String::as_str)).map(|meant| format!("did you mean `{meant}`?"));
+    // It may be the new one itself that has such a name.
+    let meant = near.filter(|near| **near != profile.name).map(|near| format!("did you mean `{near}`?"));
     let names = there.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let every = (!names.is_empty()).then(|| format!("every profile that there is: {names}"));
     Err((format!("there is no profile `{missing}`"), meant.or(every)))
@@ -119,5 +119,25 @@ mod tests {
         check("a", Some("web -> a -> b -> c -> web"));
         check("web", Some("web -> web"));
         check("x", None);
+    }
+
+    #[test]
+    fn what_is_meant_is_told_or_what_there_is() {
+        let there: BTreeMap<String, Vec<String>> =
+            ["hello", "mongrel2"].map(|name| (name.to_owned(), Vec::new())).into();
+        for (depends, expected) in [
+            ("mongrel", "did you mean `mongrel2`?"),
+            ("helo", "did you mean `hello`?"),
+            ("qqq", "every profile that there is: `hello`, `mongrel2`"),
+            // Most like it is the new one, which it can't depend on.
+            ("wep", "every profile that there is: `hello`, `mongrel2`"),
+        ] {
+            let (run, pid_file, more) = (String::new(), None, Vec::new());
+            let depends = vec![depends.to_owned()];
+            let profile = Profile { name: "web".into(), run, pid_file, restart: false, depends, more };
+            let (cause, hint) = known(&profile, &there).unwrap_err();
+            assert_eq!(cause, format!("there is no profile `{}`", profile.depends[0]));
+            assert_eq!(hint.as_deref(), Some(expected));
+        }
     }
 }

@@ -9,7 +9,7 @@ function element(name, text, properties = {}) {
   return made;
 }
 
-// A demo that is there once, whatever its state becomes.
+// A demo, but for the state of its services.
 function card(demo) {
   const state = element("span", "", { id: `state-${demo.name}`, className: "state" });
   const link = demo.lack ? demo.name : element("a", demo.name, { href: demo.link });
@@ -42,9 +42,14 @@ function say(id, text, isGood) {
   state.className = `state ${isGood ? "good" : "bad"}`;
 }
 
+// What the cards were made of, as text.
+let made = "";
+
 function show({ server, demos }) {
-  const list = document.getElementById("demos");
-  if (list.children.length !== demos.length) list.replaceChildren(...demos.map(card));
+  const now = JSON.stringify(demos.map(({ services, ...rest }) => rest));
+  // Another m2sh may have another answer.  Otherwise they stay, with whatever somebody has marked in them.
+  if (now !== made) document.getElementById("demos").replaceChildren(...demos.map(card));
+  made = now;
   say("server", server ? words(server) : "procer doesn’t answer.", server?.state === "ready");
   for (const { name, lack, services } of demos) {
     const isGood = services.length > 0 && services.every((service) => service.state === "ready");

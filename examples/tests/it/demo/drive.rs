@@ -1,6 +1,6 @@
 //! Each demo, by the steps of its own test, all of them behind one server; and the page that leads to them.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use rustix::process::{Signal, kill_process};
 use testkit::http::ask;
@@ -45,7 +45,11 @@ fn every_demo_does_what_it_shows() {
             }
         }
         the_page_leads_to_each_demo(&demo, &browser);
+        if demo.told_of("ws2http")["lack"].is_null() {
+            the_room_comes_back(&demo, &browser);
+        }
     }
+    the_tokens_are_seen_by_nobody(&place);
     who_is_killed_comes_back(&demo);
     assert!(!demo.process.stderr().contains("install"), "{}", demo.process.stderr());
     demo.end(Signal::INT);
@@ -95,6 +99,38 @@ fn who_is_killed_comes_back(demo: &Demo<'_>) {
         wait::until("an answer", || (ask(place.address, &format!("GET {path}"), "").status == 200).then_some(()));
         if name != "mongrel2" {
             assert_eq!(demo.told_of(name)["services"][0]["restarts"], 1);
+        }
+    }
+}
+
+/// The bridge, and the room behind it: who comes then finds all as it was.
+fn the_room_comes_back(demo: &Demo<'_>, browser: &Browser) {
+    let place = demo.place;
+    for name in ["ws2http", "ws2http-php"] {
+        let killed = place.process(name).unwrap();
+        kill_process(killed, Signal::KILL).unwrap();
+        wait::until("another process", || place.process(name).filter(|pid| *pid != killed));
+    }
+    wait::until("the bridge", || (demo.ask("GET /ws2http/socket").status < 500).then_some(()));
+    ws2http::meet(browser, &format!("http://{}/ws2http/", place.address));
+    let services = demo.told_of("ws2http")["services"].clone();
+    assert!(services.as_array().unwrap().iter().all(|service| service["restarts"] == 1), "{services}");
+}
+
+/// What a bridge and its room share is in their file, and neither in a list of processes nor in a log.
+fn the_tokens_are_seen_by_nobody(place: &Place) {
+    let lines: Vec<_> =
+        std::fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path().join("cmdline")).collect();
+    let logs = [below(place.path("logs")), below(place.path("profiles"))].concat();
+    assert!(logs.iter().any(|path| path.ends_with("profiles/ws2http/log/current")), "{logs:?}");
+    for name in ["ws2http", "ws2http-cgi"] {
+        let file = std::fs::read_to_string(place.path("run").join(name).with_extension("env")).unwrap();
+        let token = file.split("WS2HTTP_TOKEN=").nth(1).unwrap().trim();
+        assert_eq!(token.len(), 64);
+        for path in lines.iter().chain(&logs) {
+            // Some processes have ended by now.
+            let text = std::fs::read(path).unwrap_or_default();
+            assert!(!String::from_utf8_lossy(&text).contains(token), "{}", path.display());
         }
     }
 }
@@ -157,21 +193,22 @@ impl Place {
 fn the_programs_are_those_of_the_examples() {
     let place = Place::bare();
     place.start().end(Signal::INT);
-    let mut number = 0;
-    let mut folders = vec![place.path("examples")];
-    while let Some(folder) = folders.pop() {
-        for entry in folder.read_dir().unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let name = path.strip_prefix(place.path("examples")).unwrap();
-            let original = super::super::example(name.to_str().unwrap());
-            assert!(std::fs::read(&path).unwrap() == std::fs::read(&original).unwrap(), "{}", name.display());
-            number += 1;
-        }
+    let paths = below(place.path("examples"));
+    for path in &paths {
+        let name = path.strip_prefix(place.path("examples")).unwrap();
+        let original = super::super::example(name.to_str().unwrap());
+        assert!(std::fs::read(path).unwrap() == std::fs::read(&original).unwrap(), "{}", name.display());
     }
-    assert!(number > 40, "{number} files");
-    assert!(Path::new(&place.path("examples/python/mongrel2/wsgi.py")).exists());
+    assert!(paths.len() > 40, "{paths:?}");
+    assert!(place.path("examples/python/mongrel2/wsgi.py").exists());
+}
+
+/// All files in a folder and those below it; what isn't one, as a FIFO of procer's, left out.
+fn below(folder: PathBuf) -> Vec<PathBuf> {
+    let entries = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let files = |path: PathBuf| match path.is_dir() {
+        true => below(path),
+        false => Vec::from_iter(path.is_file().then_some(path)),
+    };
+    entries.flat_map(files).collect()
 }

@@ -3,6 +3,9 @@
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use testkit::Process;
+
+use super::super::browser::Browser;
 use super::Place;
 
 #[test]
@@ -53,6 +56,24 @@ fn what_needs_nothing_runs_where_no_package_can_be_had() {
     place.path.clone_from(&Place::new().path);
     let demo = place.start();
     assert_eq!(demo.ask("GET /hello").status, 200);
+    demo.end(Signal::INT);
+}
+
+/// The page isn't loaded anew when another m2sh is there.
+#[test]
+fn the_page_shows_what_another_m2sh_knows() {
+    let Some(mut place) = Place::with_python() else { return };
+    let demo = place.start();
+    let Some(browser) = Browser::start(&place.folder.path().join("profile")) else { return };
+    let url = format!("http://{}/", place.address);
+    let sees = |part: &str| {
+        assert!(Process::start(browser.driver("tests/it/demo/other.py").args([&url, part])).wait().success());
+    };
+    sees("first");
+    demo.end(Signal::INT);
+    place.path.clone_from(&Place::new().path);
+    let demo = place.start();
+    sees("second");
     demo.end(Signal::INT);
 }
 

@@ -1,7 +1,8 @@
 //! The deployment folder: what it is made of, and that nothing in it is ever overwritten.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
@@ -9,6 +10,9 @@ use crate::operator::quoted;
 
 /// The name of the script.
 pub(super) const SCRIPT: &str = "config.rhai";
+
+/// Who may read and write files, as far as the user's umask lets them.
+const MODE: u32 = 0o666;
 
 /// A file: its path below the folder, and its text.
 pub(super) type File = (&'static str, &'static str);
@@ -92,17 +96,18 @@ impl Folder {
         };
         let Contents { files, folders, .. } = &self.contents;
         folders.iter().try_for_each(|name| make(self.path.join(name), &|path| fs::create_dir_all(path)))?;
-        files.iter().try_for_each(|(name, text)| make(self.path.join(name), &|path| write_new(path, text)))?;
+        files.iter().try_for_each(|(name, text)| make(self.path.join(name), &|path| write_new(path, text, MODE)))?;
         // The script comes last: a folder that has it is complete but for what somebody took away.
-        make(self.script(), &|path| write_new(path, &self.filled_in()))
+        make(self.script(), &|path| write_new(path, &self.filled_in(), MODE))
     }
 
     /// The script says where it is, so that it can be loaded without the demo.
     fn filled_in(&self) -> String {
         let Contents { script, elsewhere, words, .. } = &self.contents;
-        let script = words.iter().fold((*script).to_owned(), |script, (word, is)| script.replacen(word, is, 1));
         // Rhai reads a string as JSON has it.
-        script.replacen(elsewhere, &serde_json::Value::from(self.absolute.as_str()).to_string(), 1)
+        let here = serde_json::Value::from(self.absolute.as_str()).to_string();
+        let words = words.iter().map(|(word, is)| (*word, is.as_str()));
+        replaced(script, &words.chain([(*elsewhere, here.as_str())]).collect::<Vec<_>>())
     }
 
     /// What the script is told: where it is, and the port if one was asked for.
@@ -145,11 +150,26 @@ impl Folder {
     }
 }
 
-fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    match OpenOptions::new().write(true).create_new(true).open(path) {
-        Ok(mut file) => file.write_all(text.as_bytes()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
+/// A text with other words where these come first.
+fn replaced(text: &str, words: &[(&str, &str)]) -> String {
+    // Marked first: what comes in may have another of the words in it, as 28090 has 8090.
+    let mark = |index: usize| format!("\0{index}\0");
+    let marked =
+        words.iter().enumerate().fold(text.to_owned(), |text, (index, (word, _))| text.replacen(word, &mark(index), 1));
+    words.iter().enumerate().fold(marked, |text, (index, (_, is))| text.replacen(&mark(index), is, 1))
+}
+
+/// Writes a file that isn't there.  It appears as a whole, whatever happens meanwhile: half a one would stay for ever.
+pub(super) fn write_new(path: &Path, text: &str, mode: u32) -> io::Result<()> {
+    if path.symlink_metadata().is_ok() {
+        return Ok(());
+    }
+    let folder = path.parent().expect("it is in a folder");
+    let mut draft = tempfile::Builder::new().permissions(fs::Permissions::from_mode(mode)).tempfile_in(folder)?;
+    draft.write_all(text.as_bytes())?;
+    match draft.persist_noclobber(path) {
+        Err(error) if error.error.kind() != io::ErrorKind::AlreadyExists => Err(error.error),
+        _ => Ok(()),
     }
 }
 
@@ -164,8 +184,32 @@ mod tests {
         Folder::at(&path, Contents::of_demo()).unwrap().fill().unwrap();
         let outcome = crate::script::run(&path.join(SCRIPT), &crate::script::Facts::default()).unwrap();
         assert!(outcome.notes.is_empty(), "{}", outcome.notes);
+        // As any file that this user writes.
+        fs::write(path.join("other"), "").unwrap();
+        let mode = |name: &str| path.join(name).metadata().unwrap().permissions().mode();
+        assert_eq!(mode(SCRIPT), mode("other"));
         let server = &outcome.checked.config().servers[0];
         assert_eq!((Path::new(&server.chroot), server.port), (path.as_path(), 6767));
+    }
+
+    #[test]
+    fn what_comes_into_the_script_stays_what_it_is() {
+        let words = [("8089", "28090"), ("8090", "28089"), ("./demo", "./demo/8089")];
+        assert_eq!(replaced("./demo 8089 8090 8089", &words), "./demo/8089 28090 28089 8089");
+    }
+
+    #[test]
+    fn a_file_is_written_as_a_whole_or_not_at_all() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("a");
+        write_new(&path, "first", 0o600).unwrap();
+        write_new(&path, "second", 0o600).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "first");
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(write_new(&root.path().join("nowhere/a"), "", 0o600).is_err());
+        // Nobody can write there, root neither.
+        assert!(write_new("/proc/self/a".as_ref(), "", 0o600).is_err());
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1, "nothing else is left");
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! `m2sh demo --all`: every demo of the examples in one folder, behind one server, under procer.
 //!
 //! * [`demos`]: the table of them.  [`contents`]: what the folder is made of.  [`claim`]: one m2sh for each folder.
-//! * [`tools`], with [`python`] and [`child`]: what this machine has of what they need.  [`plan`]: which run.
-//! * [`services`]: their profiles.  [`shared`]: what two of them share.  [`procer`]: who runs them.  [`probe`]: whether they answer.
+//! * [`tools`], with [`python`] and [`child`]: what this machine has of what they need.  [`way`]: what the script has.
+//!   [`plan`]: which run.
+//! * [`services`]: their profiles.  [`shared`]: what two of them share.  [`ports`]: theirs.  [`procer`]: who runs them.  [`probe`]:
+//!   whether they answer.
 //! * [`running`]: all of that from its start to its end.  [`patience`]: waiting, with an ear for signals.
 //! * [`board`]: what the page shows.  [`guide`]: what the terminal shows.
 
@@ -14,6 +16,7 @@ mod demos;
 mod guide;
 mod patience;
 mod plan;
+mod ports;
 mod probe;
 mod procer;
 mod python;
@@ -21,6 +24,7 @@ mod running;
 mod services;
 mod shared;
 mod tools;
+mod way;
 
 use std::net::TcpListener;
 
@@ -42,7 +46,7 @@ use running::Running;
 use tools::Tools;
 
 pub(super) fn run(args: &Args, session: &mut Session) -> Result<Exit, Error> {
-    let folder = Folder::at(args.folder(), contents())?;
+    let folder = Folder::at(args.folder(), contents(args.folder(), args.port)?)?;
     folder.fill()?;
     // Signals are heard before there is anything that one could leave behind.
     let mut patience = Patience::new()?;

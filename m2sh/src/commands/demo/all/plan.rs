@@ -6,8 +6,8 @@ use crate::operator::quoted;
 
 use super::super::folder::Folder;
 use super::demos::{DEMOS, Demo};
-use super::services::{has_upstream, upstream};
 use super::tools::{Lack, Tools};
+use super::way::missing;
 
 /// A demo, and what is missing for it.
 #[derive(Debug, Clone)]
@@ -44,10 +44,7 @@ pub(super) fn services(rows: &[Row]) -> impl Iterator<Item = String> {
 
 /// The script, edited, has no place for it any more.
 fn unreachable(demo: &Demo, server: &Server) -> Option<Lack> {
-    if !has_upstream(demo) || upstream(server, demo.link).is_some() {
-        return None;
-    }
-    let why = format!("`config.rhai` has no Proxy for {}", demo.link);
+    let why = format!("`config.rhai` has no {}", missing(demo, server)?);
     Some(Lack { why, hint: "m2sh demo --all in another folder has one".into() })
 }
 

@@ -13,6 +13,7 @@ use tokio::time::sleep;
 
 use crate::error::Error;
 use crate::process::Process;
+use crate::profile::this_program;
 
 use super::super::folder::Folder;
 
@@ -59,14 +60,20 @@ impl Procer {
     /// What it says.
     pub(super) fn start(folder: &Folder) -> Result<Self, Error> {
         let cannot = |error: &dyn std::fmt::Display| Error::cannot("start procer", error);
-        let program = std::env::current_exe().map_err(|error| cannot(&error))?;
-        let mut procer = Command::new(program);
+        let mut procer = Command::new(this_program()?);
         procer.arg("procer").args(["profiles", "run/procer.pid"].map(|name| folder.path().join(name)));
         let output = procer.stdin(Stdio::null()).stdout(Stdio::null()).output().map_err(|error| cannot(&error))?;
         if !output.status.success() {
             return Err(Error::listed(String::from_utf8_lossy(&output.stderr)));
         }
-        Self::find(folder)?.ok_or_else(|| cannot(&"it has ended again"))
+        match Self::find(folder) {
+            Ok(found) => found.ok_or_else(|| cannot(&"it has ended again")),
+            Err(error) => {
+                // Nobody else will end it.  What keeps it from being ended is no news to who hears what went wrong first.
+                let _ = whole::end(folder.path().join("profiles"), END);
+                Err(error)
+            }
+        }
     }
 
     /// Has the profiles read again, which may have changed since they were.
@@ -105,7 +112,8 @@ impl Procer {
         Ok(())
     }
 
-    /// Waits until one of these services isn't ready any more.
+    /// Waits until one of these services isn't ready any more.  They are asked for again and again: a thread that waited for
+    /// events couldn't be called back by who has heard enough, and would hold up the end.
     pub(super) async fn loses(&self, names: &[&str]) {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         loop {

@@ -11,8 +11,10 @@ use crate::profile::{Profile, in_foreground, of_server, this_program};
 use super::super::folder::Folder;
 use super::demos::Demo;
 use super::plan::Row;
+use super::ports::Ports;
 use super::python::VENV;
 use super::shared;
+use super::way::{sockets, upstream};
 
 /// The server's service.
 pub(super) const SERVER: &str = "mongrel2";
@@ -24,8 +26,9 @@ pub(super) const SERVER: &str = "mongrel2";
 pub(super) fn write(folder: &Folder, server: &Server, rows: &[Row]) -> Result<(), Error> {
     let profiles = folder.path().join("profiles");
     let mut all = vec![server_profile(folder, server)?];
+    let mut others = Ports::besides(ports(server).chain(shared::ports(folder.path())));
     for row in rows {
-        shared::make(folder.path(), row.demo)?;
+        shared::make(folder.path(), row.demo, &mut others)?;
         all.extend(demo_profiles(folder, server, row)?);
     }
     for profile in all {
@@ -35,18 +38,13 @@ pub(super) fn write(folder: &Folder, server: &Server, rows: &[Row]) -> Result<()
     Ok(())
 }
 
-/// The port of the Proxy that a path leads to, if it leads to one.
-pub(super) fn upstream(server: &Server, path: &str) -> Option<i64> {
-    let routes = server.hosts.iter().flat_map(|host| &host.routes).filter(|route| path.starts_with(&route.path));
-    match &routes.max_by_key(|route| route.path.len())?.target {
+/// The ports that the server and its Proxies have.
+fn ports(server: &Server) -> impl Iterator<Item = u16> {
+    let proxies = server.hosts.iter().flat_map(|host| &host.routes).filter_map(|route| match &route.target {
         Target::Proxy(proxy) => Some(proxy.port),
         _ => None,
-    }
-}
-
-/// Whether a demo's program is behind a Proxy.
-pub(super) fn has_upstream(demo: &Demo) -> bool {
-    demo.services.iter().any(|(_, command)| command.contains("@UPSTREAM@"))
+    });
+    proxies.chain([server.port]).filter_map(|port| u16::try_from(port).ok())
 }
 
 fn server_profile(folder: &Folder, server: &Server) -> Result<Profile, Error> {
@@ -70,13 +68,12 @@ fn demo_profiles(folder: &Folder, server: &Server, row: &Row) -> Result<Vec<Prof
 
 /// A service's command, as a shell takes it.
 fn said(command: &str, demo: &Demo, server: &Server, program: &Path) -> String {
-    let name = demo.name;
     let port = upstream(server, demo.link).unwrap_or_default().to_string();
     let own = Path::new(VENV).join("bin/python3");
     // A virtual environment comes first, whenever there is one.
     let python = format!("\"$([ -x {own} ] && echo {own} || echo python3)\"", own = own.display());
     command
-        .replace("@SOCKETS@", &format!("ipc://run/{name}.requests ipc://run/{name}.replies"))
+        .replace("@SOCKETS@", &sockets(demo).join(" "))
         .replace("@UPSTREAM@", &port)
         .replace("@M2SH@", &quoted(program.as_os_str()))
         .replace(shared::WORD, &shared::name(demo))
