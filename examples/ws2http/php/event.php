@@ -9,8 +9,8 @@ if (!hash_equals("Bearer $token", $_SERVER['HTTP_AUTHORIZATION'] ?? 'Bearer ')) 
     http_response_code(401);
     exit;
 }
-if (!str_ends_with($_POST['uri'] ?? '', '/socket')) {
-    http_response_code(404); // A query would make another room of it.
+if (!preg_match('~^[^?%]*/socket$~D', $_POST['uri'] ?? '')) {
+    http_response_code(404); // A query, or another way to write it, would make another room of it.
     exit;
 }
 Room::hear(

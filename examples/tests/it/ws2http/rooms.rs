@@ -254,6 +254,14 @@ fn who_means_no_good(kind: Kind) {
     eve.0.send(0x82, b"\0\0\0\0");
     eve.hears("sorry\tsay first who you are");
     drop(eve);
+    // Whoever is asked for under another name would be alone there, and all others gone.
+    for odd in ["socket?/socket", "socket?", "socket?x/socket", "sock%65t?/socket", "%73ocket"] {
+        let (_, head) = Socket::ask(room.deployment.address(0), &format!("{}{odd}", kind.page), "");
+        assert!(!head.starts_with("HTTP/1.1 101 "), "{odd}: {head}");
+        let uri = format!("{}{odd}", kind.page).replace('%', "%25").replace('/', "%2F").replace('?', "%3F");
+        let form = format!("id={}&uri={uri}&verb=open&number=0", "1".repeat(32));
+        assert_eq!(room.forge(&authorized, &form).status, 404, "{odd}");
+    }
 
     ann.say("say\tstill here");
     ann.hears("said\tAnn\tstill here");
