@@ -1,6 +1,13 @@
 <?php
 // A chat room: one event of a socket per request.  `php -S 127.0.0.1:8090 event.php` has every request come here.
 
+// Without a php.ini PHP would write what goes wrong into the answer, whose status could not be another one any more than 200.
+ini_set('display_errors', '0');
+set_exception_handler(function (Throwable $error): void {
+    error_log("{$error->getMessage()} ({$error->getFile()}:{$error->getLine()})");
+    http_response_code(500);
+});
+
 require 'Bridge.php';
 require 'Room.php';
 

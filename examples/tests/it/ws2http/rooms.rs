@@ -21,15 +21,16 @@ struct Kind {
     command: fn(&Path, SocketAddr) -> Option<Command>,
 }
 
-const PHP: Kind = Kind {
-    page: "/php/",
-    path: "/event.php",
-    command: |_, address| {
-        let mut php = testkit::installed("php")?;
-        php.args(["-q", "-S", &address.to_string()]).arg(example("ws2http/php/event.php"));
-        Some(php)
-    },
-};
+const PHP: Kind = Kind { page: "/php/", path: "/event.php", command: |_, address| php(&["-q"], address) };
+
+/// Without a php.ini, which would say what becomes of errors.
+const BARE_PHP: Kind = Kind { command: |_, address| php(&["-q", "-n"], address), ..PHP };
+
+fn php(options: &[&str], address: SocketAddr) -> Option<Command> {
+    let mut php = testkit::installed("php")?;
+    php.args(options).args(["-S", &address.to_string()]).arg(example("ws2http/php/event.php"));
+    Some(php)
+}
 
 const CGI: Kind = Kind {
     page: "/cgi/",
@@ -265,6 +266,26 @@ fn who_means_no_good(kind: Kind) {
 
     ann.say("say\tstill here");
     ann.hears("said\tAnn\tstill here");
+}
+
+#[test]
+fn what_fails_is_not_taken_in_php() {
+    what_fails(BARE_PHP);
+}
+
+#[test]
+fn what_fails_is_not_taken_by_the_shell() {
+    what_fails(CGI);
+}
+
+fn what_fails(kind: Kind) {
+    let Some(mut room) = Room::start(kind) else { return };
+    drop(room.guest());
+    room.bridge = None;
+    let uri = format!("{}socket", kind.page).replace('/', "%2F");
+    let form = format!("id={}&uri={uri}&verb=open&number=0", "1".repeat(32));
+    let answer = room.forge(&format!("Authorization: Bearer {TOKEN}\r\n"), &form);
+    assert_eq!((answer.status, answer.text().as_str()), (500, ""), "nobody can be asked who is there");
 }
 
 #[test]
