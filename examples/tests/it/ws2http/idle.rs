@@ -11,13 +11,29 @@ const SOCKETS: usize = 1000;
 #[test]
 fn a_silent_client_is_pinged_so_that_the_server_keeps_it() {
     let backend = Backend::start(|_| OK);
-    let running = Running::of(&backend, &["--ping", "1"]);
+    let running = Running::of(&backend, &["--ping", "2"]);
     let mut socket = running.open("/php/socket");
-    for _ in 0..2 {
+    for _ in 0..3 {
         assert_eq!(socket.recv(), Some((0x89, Vec::new())));
         socket.send(0x8a, b"");
     }
     assert_eq!(backend.told(), ["0 open"]);
+}
+
+#[test]
+fn a_client_that_does_not_answer_is_gone_whatever_it_is_sent() {
+    let backend = Backend::start(|_| OK);
+    let running = Running::of(&backend, &["--ping", "1"]);
+    let mut socket = running.open("/php/socket");
+    let told = wait::until("it to be given up", || {
+        // Each letter has the bridge begin anew to receive.
+        running.post("uri=/php/socket&data=hello");
+        Some(backend.told()).filter(|told| told.len() == 3)
+    });
+    assert_eq!(told, ["0 open", "1 error gone", "2 close"]);
+    let heard: Vec<_> =
+        std::iter::from_fn(|| socket.recv()).map(|frame| frame.0).filter(|kind| *kind != 0x81).collect();
+    assert_eq!(heard, [0x89], "it was asked once, and then its connection was dropped");
 }
 
 #[test]

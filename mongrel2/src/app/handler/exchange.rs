@@ -58,8 +58,8 @@ impl Exchange {
         self.here()
     }
 
-    /// After how much silence a WebSocket is pinged.
-    pub(super) fn ping(&self) -> Duration {
+    /// After how much silence a WebSocket is pinged, if ever.
+    pub(super) fn ping(&self) -> Option<Duration> {
         self.hub.ping()
     }
 

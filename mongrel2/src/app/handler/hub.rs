@@ -266,9 +266,9 @@ impl Hub {
         self.reply(key, &link, b"", None);
     }
 
-    /// After how much silence a WebSocket is pinged.
-    pub(super) fn ping(&self) -> Duration {
-        self.options.ping
+    /// After how much silence a WebSocket is pinged, if ever.
+    pub(super) fn ping(&self) -> Option<Duration> {
+        Some(self.options.ping).filter(|silence| !silence.is_zero())
     }
 
     /// Waits until there is room for so many bytes.
