@@ -99,6 +99,17 @@ fn the_close_behind_an_open_that_was_given_up_is_counted() {
 }
 
 #[test]
+fn without_patience_sockets_are_closed_all_the_same() {
+    let backend = Backend::start(|_| OK);
+    let mut running = Running::of(&backend, &["--patience", "0"]);
+    let mut socket = running.open("/php/socket");
+    terminate(&running);
+    socket.is_closed_with(1001);
+    assert!(running.process.wait().success());
+    running.process.wait_for_stderr("1 events of /php/socket ");
+}
+
+#[test]
 fn a_second_signal_skips_the_wait() {
     let backend = Backend::start(|event| if event.field("verb") == "message" { Answer::Hang } else { OK });
     let mut running = Running::of(&backend, &["--patience", "3600", "--timeout", "3600"]);

@@ -63,6 +63,11 @@ impl Exchange {
         self.hub.ping()
     }
 
+    /// Whether the host is about to end.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.hub.is_stopping()
+    }
+
     /// Whether the client is there.
     pub(super) fn here(&self) -> Result<(), WriteError> {
         if self.link.is_gone() { Err(WriteError::Gone) } else { Ok(()) }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, error::TryRecvError, unbounded_channel};
 
 use super::exchange::Exchange;
+use super::hub::GOING_AWAY;
 use super::silence::Silence;
 use crate::app::{BoxFuture, Duplex, Message, SocketError, WriteError};
 use crate::wire::websocket::{self, Close, Frame};
@@ -237,7 +238,8 @@ impl Drop for Socket {
     fn drop(&mut self) {
         match self.state {
             State::Open => {
-                self.say(&Frame::Close(Some(Close { code: UNEXPECTED, reason: "" })));
+                let code = if self.exchange.is_stopping() { GOING_AWAY } else { UNEXPECTED };
+                self.say(&Frame::Close(Some(Close { code, reason: "" })));
                 self.end();
             }
             State::Sending | State::Closing => self.end(),

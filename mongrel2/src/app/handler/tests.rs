@@ -406,6 +406,15 @@ async fn ends_of_websockets() {
 }
 
 #[tokio::test]
+async fn a_websocket_that_a_host_gives_up_as_it_stops_is_closed_as_if_it_had_been_told() {
+    let mut host = Played::new();
+    let socket = host.socket().await.socket;
+    host.hub.stop();
+    drop(socket);
+    assert_eq!(host.sent(), ["1:7, \u{88}\u{2}\u{3}\u{e9}", "1:7, "], "1001");
+}
+
+#[tokio::test]
 async fn a_silent_websocket_is_pinged_and_one_that_does_not_answer_has_left() {
     let mut host = Played::pinging_after(Duration::from_millis(1));
     let mut socket = host.socket().await;
