@@ -19,7 +19,8 @@ final class Request
     /**
      * @param string $server the UUID that replies begin with
      * @param array<string, string|list<string>> $headers the client's in lower case, the server's in upper case
-     * @param mixed $data the JSON of a JSON socket's message, or of a notice; its objects are stdClass
+     * @param mixed $data the JSON of a JSON socket's message, or of a notice; its objects are stdClass, or all are arrays if one
+     *                    has a name that begins with the character 0, which no object can have
      */
     private function __construct(
         public readonly string $server,
@@ -87,9 +88,19 @@ final class Request
     private static function json(string $text): mixed
     {
         try {
-            return json_decode($text, false, 512, JSON_THROW_ON_ERROR | JSON_INVALID_UTF8_SUBSTITUTE);
+            return self::decoded($text, false) ?? self::decoded($text, true);
         } catch (JsonException $error) {
             throw new UnexpectedValueException("JSON: {$error->getMessage()}");
+        }
+    }
+
+    /** Null, too, if no object can have one of the names. */
+    private static function decoded(string $text, bool $inArrays): mixed
+    {
+        try {
+            return json_decode($text, $inArrays, 512, JSON_THROW_ON_ERROR | JSON_INVALID_UTF8_SUBSTITUTE);
+        } catch (JsonException $error) {
+            return $error->getCode() === JSON_ERROR_INVALID_PROPERTY_NAME ? null : throw $error;
         }
     }
 

@@ -132,6 +132,7 @@ fn socket(subject: &Subject, protocol: Protocol) -> Verdict {
         json!(null),
         json!(0),
         json!({"__proto__": 1, "type": "join"}),
+        json!({"\0a": [1], "b": {"\0": "c"}}),
     ];
     values.iter().try_for_each(|value| {
         let found = subject.ask(&Message::of("JSON", "@json", &value.to_string()).with(protocol))?;

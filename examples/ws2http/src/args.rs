@@ -54,8 +54,9 @@ pub(crate) struct Line {
     /// How many sockets there may be; further clients get 503.
     #[arg(long, value_name = "COUNT", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) sockets: u32,
-    /// After how much silence a client is pinged; the server drops those that are silent for longer than `limits.min_ping`.
-    #[arg(long, value_name = "SECONDS", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    /// After how much silence a client is pinged, 0: never; the server drops those that are silent for longer than
+    /// `limits.min_ping`.  One that doesn't answer within as long again is gone.
+    #[arg(long, value_name = "SECONDS", default_value_t = 50, value_parser = clap::value_parser!(u64).range(0..=3600))]
     pub(crate) ping: u64,
     /// How long, when it stops, it goes on telling backends what has happened.
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=3600))]

@@ -10,6 +10,7 @@ use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN};
 use http::uri::Authority;
 use http::{HeaderMap, Method};
 use mongrel2::app::{AppError, Application, Body, BodyError, Request, Response};
+use tokio::sync::Semaphore;
 
 use crate::order::{self, Order, OrderError, To};
 use crate::sockets::Sockets;
@@ -21,10 +22,14 @@ const LONGEST_FORM: usize = 3 * order::LONGEST + 512 * 1024;
 /// How long a form may take to come.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How many forms may come at the same time; others wait, unread.
+const FORMS: usize = 64;
+
 /// What answers backends.
 pub(crate) struct Bridge {
-    pub(crate) sockets: Arc<Sockets>,
-    pub(crate) token: Option<Token>,
+    sockets: Arc<Sockets>,
+    token: Option<Token>,
+    places: Semaphore,
 }
 
 /// What is answered.
@@ -47,6 +52,11 @@ impl Application for Bridge {
 }
 
 impl Bridge {
+    /// One that sends to sockets, for backends that show a token if there is one.
+    pub(crate) fn new(sockets: Arc<Sockets>, token: Option<Token>) -> Self {
+        Self { sockets, token, places: Semaphore::new(FORMS) }
+    }
+
     /// Answers a request.
     ///
     /// # Errors
@@ -87,6 +97,7 @@ impl Bridge {
     }
 
     async fn take(&self, mut request: Request) -> Answer {
+        let _place = self.places.acquire().await.expect("it is never closed");
         match tokio::time::timeout(PATIENCE, form(request.body())).await {
             Ok(Ok(form)) => self.deliver(&form),
             Ok(Err(BodyError::TooLong(_))) => too_long(),

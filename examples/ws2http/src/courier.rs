@@ -9,10 +9,16 @@ use crate::backend::Backend;
 use crate::event::Event;
 use crate::id::Id;
 use crate::queue::Queue;
+use crate::sockets::Place;
 use crate::tries::{Verdict, pause, verdict};
 
-/// Brings a socket's events to its backend.
-pub(crate) struct Courier {
+/// Brings a socket's events to its backend; if it is stopped, what it has still to bring is not passed over in silence.
+pub(crate) struct Courier<'a> {
+    events: &'a Queue<Event>,
+    /// Whether it has taken an event that it has not brought yet.
+    has_one: bool,
+    /// Whether there is a socket, of which a last event is to come.
+    is_live: bool,
     backend: Arc<Backend>,
     id: Id,
     uri: Arc<str>,
@@ -32,24 +38,36 @@ pub(crate) enum Outcome {
     GivenUp,
 }
 
-impl Courier {
-    /// For a socket whose handshake had those `headers`; an event is tried `limit` times.
-    pub(crate) fn new(backend: Arc<Backend>, id: Id, uri: Arc<str>, headers: HeaderMap, limit: u32) -> Self {
-        Self { backend, id, uri, headers, limit, number: 0 }
+impl<'a> Courier<'a> {
+    /// For the socket at a place, whose handshake had those `headers`; an event is tried `limit` times.
+    pub(crate) fn new(
+        backend: Arc<Backend>,
+        place: &Place,
+        headers: HeaderMap,
+        limit: u32,
+        events: &'a Queue<Event>,
+    ) -> Self {
+        let (id, uri) = (place.id, Arc::clone(&place.uri));
+        Self { events, has_one: false, is_live: false, backend, id, uri, headers, limit, number: 0 }
     }
 
-    /// Brings all events of a queue, up to its end.
-    pub(crate) async fn bring_all(&mut self, events: &Queue<Event>) {
-        let mut load = Load { events, socket: self.socket(), has_one: false };
-        while let Some(event) = events.next().await {
-            load.has_one = true;
+    /// Brings all events of the queue, up to its end.
+    pub(crate) async fn bring_all(&mut self) {
+        self.is_live = true;
+        while let Some(event) = self.events.next().await {
             self.bring(&event).await;
-            load.has_one = false;
         }
     }
 
     /// Brings one event, however often it has to be tried.
     pub(crate) async fn bring(&mut self, event: &Event) -> Outcome {
+        self.has_one = true;
+        let outcome = self.try_to_bring(event).await;
+        self.has_one = false;
+        outcome
+    }
+
+    async fn try_to_bring(&mut self, event: &Event) -> Outcome {
         let number = self.number;
         self.number += 1;
         let form = Bytes::from(event.form(self.id, &self.uri, number));
@@ -91,18 +109,12 @@ impl Courier {
     }
 }
 
-/// What a courier has still to bring; if it is stopped, that is not passed over in silence.
-struct Load<'a> {
-    events: &'a Queue<Event>,
-    socket: String,
-    has_one: bool,
-}
-
-impl Drop for Load<'_> {
+impl Drop for Courier<'_> {
     fn drop(&mut self) {
-        let left = self.events.len() + usize::from(self.has_one);
+        let close = self.is_live && !self.events.is_ended();
+        let left = self.events.len() + usize::from(self.has_one) + usize::from(close);
         if left > 0 {
-            tracing::error!("{left} events of {} were not told any more", self.socket);
+            tracing::error!("{left} events of {} were not told any more", self.socket());
         }
     }
 }

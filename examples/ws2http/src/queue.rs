@@ -62,6 +62,11 @@ impl<T> Queue<T> {
         self.filled.notify_one();
     }
 
+    /// Whether nothing more comes.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.state().is_ended
+    }
+
     /// How many wait.
     pub(crate) fn len(&self) -> usize {
         self.state().items.len()

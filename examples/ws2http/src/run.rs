@@ -1,6 +1,7 @@
 //! Both sides at work, sockets and bridge, until a signal.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mongrel2::app::handler::Host as Server;
 use mongrel2::app::http::Host as Port;
@@ -14,8 +15,12 @@ use crate::plan::Plan;
 use crate::session::Sessions;
 use crate::sockets::Sockets;
 
-/// How many backends may speak with the bridge at the same time; others wait.
-const BACKENDS: usize = 64;
+/// How many connections with the bridge there may be, most of which only wait; less than the 1024 descriptors that a
+/// process mostly may have.
+const CONNECTIONS: usize = 512;
+
+/// How long a connection with the bridge may say nothing: a backend that connects has something to say.
+const SILENCE: Duration = Duration::from_secs(5);
 
 /// Serves until SIGINT or SIGTERM; a second one ends it at once.
 ///
@@ -44,11 +49,11 @@ pub(crate) async fn run(plan: Plan) -> Result<(), Error> {
 /// Serves until `stop`, the bridge longer than the sockets: who is told of the last events may have something to send.
 async fn serve(plan: Plan, listener: TcpListener, server: Server, stop: impl Future<Output = ()>) -> Result<(), Error> {
     let sockets = Arc::<Sockets>::default();
-    let bridge = Bridge { sockets: Arc::clone(&sockets), token: plan.token };
+    let bridge = Bridge::new(Arc::clone(&sockets), plan.token);
     let sessions = Sessions { backends: plan.backends, sockets, pages: plan.pages, tries: plan.tries };
 
     let (end, ended) = oneshot::channel();
-    let port = Port::on(listener).limit(BACKENDS).patience(plan.patience);
+    let port = Port::on(listener).limit(CONNECTIONS).silence(SILENCE).patience(plan.patience);
     let port = tokio::spawn(port.serve(bridge, told(ended)));
     server.limit(plan.sockets).ping(plan.ping).patience(plan.patience).serve(sessions, stop).await?;
     // It never fails, and it has not panicked.

@@ -52,22 +52,24 @@ impl Sessions {
         let uri = request.uri().path_and_query().map_or("/", |uri| uri.as_str());
         let place = self.sockets.enter(uri)?;
         let headers = event::passed(&request);
-        let mut courier = Courier::new(Arc::clone(backend), place.id, Arc::clone(&place.uri), headers, self.tries);
+        let events = Queue::new(ROOM);
+        let mut courier = Courier::new(Arc::clone(backend), &place, headers, self.tries, &events);
         let protocol = match courier.bring(&Event::Open).await {
             Outcome::Taken(protocol) => protocol.filter(|protocol| event::offers(request.headers(), protocol)),
             Outcome::Refused => return Refusal::Unwanted.send(response).await,
             Outcome::GivenUp => {
                 drop(place);
-                let answered = Refusal::Unheard.send(response).await;
                 // It may have been told and not have said so.
-                courier.bring(&Event::Close).await;
+                events.push(Event::Close, 0);
+                events.end();
+                let answered = Refusal::Unheard.send(response).await;
+                courier.bring_all().await;
                 return answered;
             }
         };
         let headers: HeaderMap = protocol.into_iter().map(|protocol| (SEC_WEBSOCKET_PROTOCOL, protocol)).collect();
-        let events = Queue::new(ROOM);
         tracing::debug!("{} is open", place.id.short());
-        tokio::join!(live(&mut response, headers, place, &events), courier.bring_all(&events));
+        tokio::join!(live(&mut response, headers, place, &events), courier.bring_all());
         Ok(())
     }
 

@@ -38,7 +38,8 @@ pub enum SocketError {
 
 /// Where messages come from and go to; a host has one.
 ///
-/// One that is dropped without having been closed closes with 1011: the application has ended unexpectedly.
+/// One that is dropped without having been closed closes with 1011: the application has ended unexpectedly;
+/// or with 1001 if the host stops.
 pub trait Duplex: Send {
     /// The next message; `None` once the client has closed.  May be given up while it waits: nothing is lost.
     fn recv(&mut self) -> BoxFuture<'_, Result<Option<Message>, SocketError>>;

@@ -3,7 +3,7 @@
 use testkit::wait;
 
 use super::Running;
-use super::backend::{Answer, Backend, OK};
+use super::backend::{Answer, Backend, Gate, OK};
 use crate::socket::Socket;
 
 /// How much of an answer may have been on its way before the bridge left it: what it reads, and what systems buffer.
@@ -11,15 +11,24 @@ const WASTED: usize = 32 * 1024 * 1024;
 
 #[test]
 fn a_backend_that_hangs_holds_up_its_own_sockets_only() {
-    let hanging = Backend::start(|event| if event.field("data") == "hang" { Answer::Hang } else { OK });
+    let gate = Gate::default();
+    let hanging = {
+        let gate = gate.clone();
+        Backend::start(move |event| {
+            if event.field("data").starts_with("hang") {
+                gate.wait();
+            }
+            OK
+        })
+    };
     let other = Backend::start(|_| OK);
-    let running = Running::start(&hanging, &other, &["--timeout", "1", "--tries", "2", "--at-a-time", "2"]);
-    let mut stuck = [0; 4].map(|_| running.open("/php/socket"));
-    for socket in &mut stuck {
-        socket.send(0x81, b"hang");
-        socket.send(0x81, b"next");
+    let running = Running::start(&hanging, &other, &["--timeout", "3600", "--at-a-time", "2"]);
+    let mut stuck = [0, 1, 2, 3].map(|number| (number, running.open("/php/socket")));
+    for (number, socket) in &mut stuck {
+        socket.send(0x81, format!("hang {number}").as_bytes());
+        socket.send(0x81, format!("next {number}").as_bytes());
     }
-    wait::until("it to hang", || hanging.told().contains(&"1 message hang".into()).then_some(()));
+    hanging.wait_for(4 + 2);
     let mut socket = running.open("/cgi/socket");
     for number in 0..20 {
         socket.send(0x81, number.to_string().as_bytes());
@@ -27,12 +36,30 @@ fn a_backend_that_hangs_holds_up_its_own_sockets_only() {
     other.wait_for(21);
     // Its sockets get messages all the time, and their other events when their turn has come.
     assert_eq!(running.post("uri=/php/socket&data=hello"), (200, "4".into()));
-    for socket in &mut stuck {
+    for (_, socket) in &mut stuck {
         assert_eq!(socket.recv(), Some((0x81, b"hello".to_vec())));
     }
-    let told = hanging.wait_for(4 + 4 * 3);
-    assert_eq!(told.iter().filter(|event| *event == "2 message next").count(), 4, "{told:?}");
+    assert_eq!(hanging.told().len(), 4 + 2, "no more at the same time");
+    gate.open();
+    let told = hanging.wait_for(4 + 4 * 2);
+    for number in 0..4 {
+        let place = |what: &str| told.iter().position(|event| event == what).expect("it was told");
+        let (first, second) = (place(&format!("1 message hang {number}")), place(&format!("2 message next {number}")));
+        assert!(first < second, "{told:?}");
+    }
+}
+
+#[test]
+fn a_backend_that_hangs_is_given_up() {
+    let backend = Backend::start(|event| if event.field("data") == "hang" { Answer::Hang } else { OK });
+    let running = Running::of(&backend, &["--timeout", "1", "--tries", "2"]);
+    let mut socket = running.open("/php/socket");
+    socket.send(0x81, b"hang");
+    socket.send(0x81, b"next");
     running.process.wait_for_stderr("there was no whole answer within 1s; given up after 2 tries");
+    wait::until("the next", || backend.told().contains(&"2 message next".into()).then_some(()));
+    let tries = backend.told().iter().filter(|event| *event == "1 message hang").count();
+    assert_eq!(tries, 2);
 }
 
 #[test]

@@ -1,12 +1,10 @@
 //! Each event of a socket is a request to its backend, in order, however often that takes.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
 
 use testkit::http::ask;
 
-use super::backend::{Answer, Backend, OK};
+use super::backend::{Answer, Backend, Gate, OK};
 use super::{Running, TOKEN, status};
 use crate::socket::Socket;
 
@@ -53,18 +51,8 @@ fn an_event_is_a_form_with_the_headers_of_the_handshake() {
 }
 
 #[test]
-fn events_stay_in_order_one_at_a_time() {
-    let busy = AtomicUsize::new(0);
-    let failed = AtomicBool::new(false);
-    let backend = Backend::start(move |event| {
-        let others = busy.fetch_add(1, Ordering::SeqCst);
-        // Somebody who does two things at once would get here meanwhile.
-        thread::yield_now();
-        busy.fetch_sub(1, Ordering::SeqCst);
-        let fails = event.field("data") == "7" && !failed.swap(true, Ordering::SeqCst);
-        // Nobody is told of a second event before the answer to the first.
-        if others > 0 || fails { Answer::Status(500) } else { OK }
-    });
+fn events_stay_in_order_whatever_fails() {
+    let backend = failing("7", &[Answer::Status(500)]);
     let running = Running::of(&backend, &[]);
     let mut socket = running.open("/php/socket");
     for number in 0..50 {
@@ -74,6 +62,32 @@ fn events_stay_in_order_one_at_a_time() {
     expected.insert(0, "0 open".into());
     expected.insert(8, "8 message 7".into());
     assert_eq!(backend.wait_for(52), expected);
+}
+
+#[test]
+fn events_of_a_socket_come_one_at_a_time() {
+    let gate = Gate::default();
+    let passed = gate.clone();
+    let backend = Backend::start(move |event| {
+        if event.field("data") == "one" {
+            passed.wait();
+        }
+        OK
+    });
+    let running = Running::of(&backend, &["--timeout", "3600"]);
+    let (mut socket, mut other) = (running.open("/php/socket"), running.open("/php/socket"));
+    socket.send(0x81, b"one");
+    socket.send(0x81, b"two");
+    // What is answered was behind both.
+    is_alive(&mut socket);
+    assert_eq!(backend.wait_for(3), ["0 open", "0 open", "1 message one"]);
+    // What another socket says later is told meanwhile.
+    for (number, data) in ["a", "b"].into_iter().enumerate() {
+        other.send(0x81, data.as_bytes());
+        assert_eq!(backend.wait_for(4 + number)[3 + number], format!("{} message {data}", number + 1));
+    }
+    gate.open();
+    assert_eq!(backend.wait_for(6)[5], "2 message two");
 }
 
 #[test]

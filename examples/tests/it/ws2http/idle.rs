@@ -1,6 +1,5 @@
 //! A socket that is just open costs its backend nothing.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use testkit::wait;
 
 use super::Running;
@@ -11,13 +10,29 @@ const SOCKETS: usize = 1000;
 #[test]
 fn a_silent_client_is_pinged_so_that_the_server_keeps_it() {
     let backend = Backend::start(|_| OK);
-    let running = Running::of(&backend, &["--ping", "1"]);
+    let running = Running::of(&backend, &["--ping", "2"]);
     let mut socket = running.open("/php/socket");
-    for _ in 0..2 {
+    for _ in 0..3 {
         assert_eq!(socket.recv(), Some((0x89, Vec::new())));
         socket.send(0x8a, b"");
     }
     assert_eq!(backend.told(), ["0 open"]);
+}
+
+#[test]
+fn a_client_that_does_not_answer_is_gone_whatever_it_is_sent() {
+    let backend = Backend::start(|_| OK);
+    let running = Running::of(&backend, &["--ping", "1"]);
+    let mut socket = running.open("/php/socket");
+    let told = wait::until("it to be given up", || {
+        // Each letter has the bridge begin anew to receive.
+        running.post("uri=/php/socket&data=hello");
+        Some(backend.told()).filter(|told| told.len() == 3)
+    });
+    assert_eq!(told, ["0 open", "1 error gone", "2 close"]);
+    let heard: Vec<_> =
+        std::iter::from_fn(|| socket.recv()).map(|frame| frame.0).filter(|kind| *kind != 0x81).collect();
+    assert_eq!(heard, [0x89], "it was asked once, and then its connection was dropped");
 }
 
 #[test]
@@ -33,8 +48,8 @@ fn sockets_of_a_server_that_was_killed_are_gone_when_the_next_is_pinged_about_th
 
 #[test]
 fn a_thousand_idle_sockets_cost_a_backend_nothing() {
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
+    // Other tests have theirs at the same time.
+    let Some(()) = testkit::descriptors(2 * SOCKETS as u64) else { return };
     let backend = Backend::start(|_| OK);
     let running = Running::of(&backend, &[]);
     let mut sockets: Vec<_> = (0..SOCKETS).map(|_| running.open("/php/socket")).collect();

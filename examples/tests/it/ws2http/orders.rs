@@ -1,5 +1,8 @@
 //! What is POSTed to the bridge reaches those that are meant, and nothing else does anything.
 
+use std::io::{ErrorKind, Write as _};
+use std::net::TcpStream;
+
 use testkit::http::{Client, ask};
 use testkit::wait;
 
@@ -171,4 +174,45 @@ fn garbage_does_nothing() {
 
     assert_eq!(running.post(&format!("id={id}&data=at+last")), (200, "1".into()));
     assert_eq!(socket.recv(), Some((0x81, b"at last".to_vec())), "nothing else has come");
+}
+
+#[test]
+fn connections_that_say_nothing_keep_no_backend_waiting() {
+    let backend = Backend::start(|_| OK);
+    let running = Running::of(&backend, &[]);
+    let mut socket = running.open("/php/socket");
+    let mut silent: Vec<_> = (0..200).map(|_| Client::connect(running.bridge)).collect();
+    let unauthorized = "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+                        Content-Length: 10000\r\n\r\nuri=";
+    silent.iter_mut().step_by(2).for_each(|client| client.send(unauthorized));
+    assert_eq!(running.post("uri=/php/socket&data=hello"), (200, "1".into()));
+    assert_eq!(socket.recv(), Some((0x81, b"hello".to_vec())));
+    assert!(silent[1].is_closed(), "it has had its time");
+}
+
+#[test]
+fn more_forms_than_are_read_at_the_same_time_wait_their_turn() {
+    let backend = Backend::start(|_| OK);
+    let running = Running::of(&backend, &[]);
+    let mut socket = running.open("/php/socket");
+    let form = "uri=/php/socket&data=hello";
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nExpect: 100-continue\r\n\
+         Content-Length: {}\r\nAuthorization: Bearer {TOKEN}\r\n\r\n",
+        form.len()
+    );
+    let mut clients = [(); 64].map(|()| Client::connect(running.bridge));
+    for client in &mut clients {
+        client.send(&head);
+        assert_eq!(client.answer().status, 100, "it is read");
+    }
+    let mut next = TcpStream::connect(running.bridge).unwrap();
+    next.write_all(head.as_bytes()).unwrap();
+    assert_eq!(running.list("uri=/php/socket").lines().count(), 1, "a question is no form");
+    next.set_nonblocking(true).unwrap();
+    assert_eq!(next.peek(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    clients[0].send(form);
+    assert_eq!(clients[0].answer().status, 200);
+    wait::until("its turn", || next.peek(&mut [0]).ok());
+    assert_eq!(socket.recv(), Some((0x81, b"hello".to_vec())));
 }

@@ -21,15 +21,16 @@ struct Kind {
     command: fn(&Path, SocketAddr) -> Option<Command>,
 }
 
-const PHP: Kind = Kind {
-    page: "/php/",
-    path: "/event.php",
-    command: |_, address| {
-        let mut php = testkit::installed("php")?;
-        php.args(["-q", "-S", &address.to_string()]).arg(example("ws2http/php/event.php"));
-        Some(php)
-    },
-};
+const PHP: Kind = Kind { page: "/php/", path: "/event.php", command: |_, address| php(&["-q"], address) };
+
+/// Without a php.ini, which would say what becomes of errors.
+const BARE_PHP: Kind = Kind { command: |_, address| php(&["-q", "-n"], address), ..PHP };
+
+fn php(options: &[&str], address: SocketAddr) -> Option<Command> {
+    let mut php = testkit::installed("php")?;
+    php.args(options).args(["-S", &address.to_string()]).arg(example("ws2http/php/event.php"));
+    Some(php)
+}
 
 const CGI: Kind = Kind {
     page: "/cgi/",
@@ -254,9 +255,37 @@ fn who_means_no_good(kind: Kind) {
     eve.0.send(0x82, b"\0\0\0\0");
     eve.hears("sorry\tsay first who you are");
     drop(eve);
+    // Whoever is asked for under another name would be alone there, and all others gone.
+    for odd in ["socket?/socket", "socket?", "socket?x/socket", "sock%65t?/socket", "%73ocket"] {
+        let (_, head) = Socket::ask(room.deployment.address(0), &format!("{}{odd}", kind.page), "");
+        assert!(!head.starts_with("HTTP/1.1 101 "), "{odd}: {head}");
+        let uri = format!("{}{odd}", kind.page).replace('%', "%25").replace('/', "%2F").replace('?', "%3F");
+        let form = format!("id={}&uri={uri}&verb=open&number=0", "1".repeat(32));
+        assert_eq!(room.forge(&authorized, &form).status, 404, "{odd}");
+    }
 
     ann.say("say\tstill here");
     ann.hears("said\tAnn\tstill here");
+}
+
+#[test]
+fn what_fails_is_not_taken_in_php() {
+    what_fails(BARE_PHP);
+}
+
+#[test]
+fn what_fails_is_not_taken_by_the_shell() {
+    what_fails(CGI);
+}
+
+fn what_fails(kind: Kind) {
+    let Some(mut room) = Room::start(kind) else { return };
+    drop(room.guest());
+    room.bridge = None;
+    let uri = format!("{}socket", kind.page).replace('/', "%2F");
+    let form = format!("id={}&uri={uri}&verb=open&number=0", "1".repeat(32));
+    let answer = room.forge(&format!("Authorization: Bearer {TOKEN}\r\n"), &form);
+    assert_eq!((answer.status, answer.text().as_str()), (500, ""), "nobody can be asked who is there");
 }
 
 #[test]

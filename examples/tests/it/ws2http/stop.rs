@@ -7,6 +7,7 @@ use testkit::http::Client;
 
 use super::backend::{Answer, Backend, OK};
 use super::{Running, TOKEN};
+use crate::socket::Socket;
 
 fn terminate(running: &Running) {
     let id = i32::try_from(running.process.id()).ok().and_then(Pid::from_raw).expect("it is a process");
@@ -73,6 +74,39 @@ fn a_backend_that_hangs_does_not_keep_it() {
     socket.is_closed_with(1001);
     assert!(running.process.wait().success());
     running.process.wait_for_stderr("2 events of /php/socket");
+}
+
+#[test]
+fn an_open_that_is_being_told_is_counted() {
+    let backend = Backend::start(|_| Answer::Hang);
+    let mut running = Running::of(&backend, &["--patience", "0"]);
+    let _socket = Socket::begin(running.address(), "/php/socket?secret", "");
+    backend.wait_for(1);
+    terminate(&running);
+    assert!(running.process.wait().success());
+    running.process.wait_for_stderr("1 events of /php/socket ");
+}
+
+#[test]
+fn the_close_behind_an_open_that_was_given_up_is_counted() {
+    let backend = Backend::start(|event| if event.field("verb") == "open" { Answer::Cut } else { Answer::Hang });
+    let mut running = Running::of(&backend, &["--patience", "0", "--tries", "1"]);
+    assert_eq!(running.refused("/php/socket", ""), 503);
+    backend.wait_for(2);
+    terminate(&running);
+    assert!(running.process.wait().success());
+    running.process.wait_for_stderr("1 events of /php/socket ");
+}
+
+#[test]
+fn without_patience_sockets_are_closed_all_the_same() {
+    let backend = Backend::start(|_| OK);
+    let mut running = Running::of(&backend, &["--patience", "0"]);
+    let mut socket = running.open("/php/socket");
+    terminate(&running);
+    socket.is_closed_with(1001);
+    assert!(running.process.wait().success());
+    running.process.wait_for_stderr("1 events of /php/socket ");
 }
 
 #[test]

@@ -58,9 +58,14 @@ impl Exchange {
         self.here()
     }
 
-    /// After how much silence a WebSocket is pinged.
-    pub(super) fn ping(&self) -> Duration {
+    /// After how much silence a WebSocket is pinged, if ever.
+    pub(super) fn ping(&self) -> Option<Duration> {
         self.hub.ping()
+    }
+
+    /// Whether the host is about to end.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.hub.is_stopping()
     }
 
     /// Whether the client is there.

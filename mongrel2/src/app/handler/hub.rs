@@ -25,7 +25,7 @@ use crate::wire::{extended::Extended, reply};
 const TOO_FAST: u16 = 1013;
 
 /// The code for one whose application stops (RFC 6455, section 7.4.1).
-const GOING_AWAY: u16 = 1001;
+pub(super) const GOING_AWAY: u16 = 1001;
 
 /// All connections that something is going on with.
 pub(super) struct Hub {
@@ -164,7 +164,7 @@ impl Hub {
             self.refuse(&key, &message, StatusCode::BAD_REQUEST);
             return None;
         };
-        let place = Some(()).filter(|()| !self.is_stopping.load(Ordering::Relaxed));
+        let place = Some(()).filter(|()| !self.is_stopping());
         let Some(place) = place.and_then(|()| Arc::clone(&self.places).try_acquire_owned().ok()) else {
             self.refuse(&key, &message, StatusCode::SERVICE_UNAVAILABLE);
             return None;
@@ -266,9 +266,14 @@ impl Hub {
         self.reply(key, &link, b"", None);
     }
 
-    /// After how much silence a WebSocket is pinged.
-    pub(super) fn ping(&self) -> Duration {
-        self.options.ping
+    /// After how much silence a WebSocket is pinged, if ever.
+    pub(super) fn ping(&self) -> Option<Duration> {
+        Some(self.options.ping).filter(|silence| !silence.is_zero())
+    }
+
+    /// Whether no more requests come.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
     }
 
     /// Waits until there is room for so many bytes.

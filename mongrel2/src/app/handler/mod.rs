@@ -19,6 +19,7 @@ mod link;
 mod outbox;
 mod read;
 mod render;
+mod silence;
 mod sink;
 mod socket;
 #[cfg(test)]
@@ -114,8 +115,11 @@ impl Host {
         self
     }
 
-    /// After how much silence a WebSocket is pinged: 50 seconds, or this.  The server drops those that are silent for longer
-    /// than its `limits.min_ping`; a client that is there answers.
+    /// After how much silence a WebSocket is pinged: 50 seconds, or this; 0: never.  A client that is there answers, so that
+    /// the server, which drops those that are silent for longer than its `limits.min_ping`, keeps it.
+    ///
+    /// One that has not answered when as much time has passed again has left: it can't be received from, and its connection
+    /// is dropped.  Both happen while the application receives.
     #[must_use]
     pub fn ping(mut self, silence: Duration) -> Self {
         self.options.ping = silence;

@@ -35,8 +35,9 @@ pub(super) fn head(message: &Request) -> Option<Origin> {
 /// Whether a client of HTTP/1.0 asks for its connection to be kept, and so has to be told if it is (RFC 9112, section 9.3).
 pub(super) fn asks_to_keep(head: &Parts) -> bool {
     let values = head.headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    let mut words = values.flat_map(|value| value.split(','));
-    head.version == Version::HTTP_10 && words.any(|word| word.trim().eq_ignore_ascii_case("keep-alive"))
+    let words: Vec<_> = values.flat_map(|value| value.split(',')).map(str::trim).collect();
+    let says = |option: &str| words.iter().any(|word| word.eq_ignore_ascii_case(option));
+    head.version == Version::HTTP_10 && says("keep-alive") && !says("close")
 }
 
 /// The client's headers: names in upper case are the server's own.
@@ -88,9 +89,12 @@ mod tests {
 
     #[test]
     fn only_old_clients_ask_for_their_connection() {
-        for (version, connection, expected) in
-            [("HTTP/1.0", "x, Keep-Alive", true), ("HTTP/1.0", "close", false), ("HTTP/1.1", "keep-alive", false)]
-        {
+        for (version, connection, expected) in [
+            ("HTTP/1.0", "x, Keep-Alive", true),
+            ("HTTP/1.0", "close", false),
+            ("HTTP/1.0", "keep-alive, Close", false),
+            ("HTTP/1.1", "keep-alive", false),
+        ] {
             let headers = [("METHOD", "GET"), ("VERSION", version), ("connection", connection)];
             assert_eq!(asks_to_keep(&head(&message(&headers)).unwrap().head), expected, "{version} {connection}");
         }

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, error::TryRecvError, unbounded_channel};
 
 use super::exchange::Exchange;
+use super::hub::GOING_AWAY;
+use super::silence::Silence;
 use crate::app::{BoxFuture, Duplex, Message, SocketError, WriteError};
 use crate::wire::websocket::{self, Close, Frame};
 
@@ -65,9 +67,21 @@ impl Entrance {
 
 impl Inbox {
     async fn next(&mut self) -> Option<Incoming> {
-        let (flags, body) = self.messages.recv().await?;
-        self.waiting.fetch_sub(body.len().saturating_add(OVERHEAD), Ordering::Relaxed);
-        Some((flags, body))
+        self.messages.recv().await.map(|message| self.taken(message))
+    }
+
+    /// What `next` gives, if it is there already.
+    fn waiting(&mut self) -> Option<Option<Incoming>> {
+        match self.messages.try_recv() {
+            Ok(message) => Some(Some(self.taken(message))),
+            Err(TryRecvError::Disconnected) => Some(None),
+            Err(TryRecvError::Empty) => None,
+        }
+    }
+
+    fn taken(&self, message: Incoming) -> Incoming {
+        self.waiting.fetch_sub(message.1.len().saturating_add(OVERHEAD), Ordering::Relaxed);
+        message
     }
 }
 
@@ -76,6 +90,8 @@ pub(super) struct Socket {
     exchange: Arc<Exchange>,
     inbox: Inbox,
     state: State,
+    /// Kept from one call to the next: whoever receives may give that up as often as there is something to send.
+    silence: Silence,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +106,7 @@ enum State {
 
 impl Socket {
     pub(super) fn new(exchange: Arc<Exchange>, inbox: Inbox) -> Self {
-        Self { exchange, inbox, state: State::Open }
+        Self { exchange, inbox, state: State::Open, silence: Silence::Since(Instant::now()) }
     }
 
     async fn next_message(&mut self) -> Result<Option<Message>, SocketError> {
@@ -121,12 +137,39 @@ impl Socket {
         }
     }
 
-    /// The next frame; pings while there is none, as the server drops those that are silent.
+    /// The next frame.  A client that is silent is pinged, as the server drops those; one that doesn't answer has left, and
+    /// the server can't know, for which pings move, too.
     async fn next_frame(&mut self) -> Option<Incoming> {
+        let Some(limit) = self.exchange.ping() else { return self.inbox.next().await };
         loop {
-            match tokio::time::timeout(self.exchange.ping(), self.inbox.next()).await {
-                Ok(next) => return next,
-                Err(_) => self.say(&Frame::Ping(b"")),
+            let left = self.silence.left(limit, Instant::now());
+            let next = match left.is_zero() {
+                // What came while nobody received was said in time.
+                true => self.inbox.waiting(),
+                false => tokio::time::timeout(left, self.inbox.next()).await.ok(),
+            };
+            match next {
+                Some(next) => {
+                    self.silence = Silence::Since(Instant::now());
+                    return next;
+                }
+                None if left.is_zero() => self.ask()?,
+                None => {}
+            }
+        }
+    }
+
+    /// Asks a client that has been silent for too long whether it is there; `None` if it was asked already.
+    fn ask(&mut self) -> Option<()> {
+        match self.silence {
+            Silence::Since(_) => {
+                self.silence = Silence::Asked(Instant::now());
+                self.say(&Frame::Ping(b""));
+                Some(())
+            }
+            Silence::Asked(_) => {
+                self.exchange.reset();
+                None
             }
         }
     }
@@ -195,7 +238,8 @@ impl Drop for Socket {
     fn drop(&mut self) {
         match self.state {
             State::Open => {
-                self.say(&Frame::Close(Some(Close { code: UNEXPECTED, reason: "" })));
+                let code = if self.exchange.is_stopping() { GOING_AWAY } else { UNEXPECTED };
+                self.say(&Frame::Close(Some(Close { code, reason: "" })));
                 self.end();
             }
             State::Sending | State::Closing => self.end(),

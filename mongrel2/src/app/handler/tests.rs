@@ -406,19 +406,55 @@ async fn ends_of_websockets() {
 }
 
 #[tokio::test]
-async fn a_silent_websocket_is_pinged() {
+async fn a_websocket_that_a_host_gives_up_as_it_stops_is_closed_as_if_it_had_been_told() {
+    let mut host = Played::new();
+    let socket = host.socket().await.socket;
+    host.hub.stop();
+    drop(socket);
+    assert_eq!(host.sent(), ["1:7, \u{88}\u{2}\u{3}\u{e9}", "1:7, "], "1001");
+}
+
+#[tokio::test]
+async fn a_silent_websocket_is_pinged_and_one_that_does_not_answer_has_left() {
+    let mut host = Played::pinging_after(Duration::from_millis(1));
+    let mut socket = host.socket().await;
+    assert_eq!(socket.socket.recv().await, Err(SocketError::Gone));
+    assert_eq!(host.sent(), ["1:7, \u{89}\0", CANCEL]);
+    assert_eq!(socket.socket.recv().await, Err(SocketError::Closed));
+    assert_eq!(socket.socket.send("late").await, Err(SocketError::Closed));
+    drop(socket);
+    assert_eq!((host.sent().len(), host.hub.known()), (0, 0));
+}
+
+#[tokio::test]
+async fn whoever_gives_up_receiving_learns_that_a_client_has_left() {
     let mut host = Played::pinging_after(Duration::from_millis(1));
     let mut socket = host.socket().await.socket;
-    let receiving = tokio::spawn(async move { socket.recv().await });
-    let mut pings = Vec::new();
-    while pings.len() < 3 {
-        tokio::task::yield_now().await;
-        pings.extend(host.sent());
-    }
-    assert!(pings.iter().all(|ping| ping == "1:7, \u{89}\0"), "{pings:?}");
-    host.frame("0x8A", "");
+    let end = loop {
+        tokio::select! { biased; end = socket.recv() => break end, () = tokio::task::yield_now() => {} }
+    };
+    assert_eq!((end, host.sent()), (Err(SocketError::Gone), vec!["1:7, \u{89}\0".into(), CANCEL.into()]));
+}
+
+#[tokio::test]
+async fn what_came_while_nobody_received_was_said_in_time() {
+    let mut host = Played::pinging_after(Duration::from_millis(1));
+    let mut socket = host.socket().await.socket;
     host.frame("0x81", "hi");
-    assert_eq!(receiving.await.unwrap(), Ok(Some(Message::from("hi"))));
+    // The time is what is tried here.
+    tokio::time::sleep(Duration::from_millis(3)).await;
+    assert_eq!(socket.recv().await, Ok(Some(Message::from("hi"))));
+    assert_eq!(host.sent(), [""; 0]);
+}
+
+#[tokio::test]
+async fn without_a_time_nobody_is_pinged() {
+    let mut host = Played::pinging_after(Duration::ZERO);
+    let mut socket = host.socket().await.socket;
+    for _ in 0..1000 {
+        tokio::select! { biased; end = socket.recv() => panic!("{end:?}"), () = tokio::task::yield_now() => {} }
+    }
+    assert_eq!(host.sent(), [""; 0]);
 }
 
 #[tokio::test]

@@ -43,10 +43,14 @@ pub async fn serve(app: impl Application, listener: TcpListener) -> io::Result<(
     Host::on(listener).serve(app, std::future::pending()).await
 }
 
+/// How many bytes of a connection are read ahead of the application; a head that is longer gets 431.
+const LONGEST_HEAD: usize = 64 * 1024;
+
 /// A port for an application.
 pub struct Host {
     listener: TcpListener,
     limit: usize,
+    silence: Duration,
     patience: Duration,
 }
 
@@ -54,19 +58,27 @@ pub struct Host {
 struct Shared<A> {
     app: Arc<A>,
     tasks: Tasks,
+    silence: Duration,
     stop: watch::Receiver<bool>,
 }
 
 impl Host {
     /// A host for the connections that come to a listener.
     pub fn on(listener: TcpListener) -> Self {
-        Self { listener, limit: 10_000, patience: Duration::from_secs(30) }
+        Self { listener, limit: 10_000, silence: Duration::from_secs(30), patience: Duration::from_secs(30) }
     }
 
     /// How many connections there may be at a time: 10,000, or this.  Others wait.
     #[must_use]
     pub fn limit(mut self, connections: usize) -> Self {
         self.limit = connections;
+        self
+    }
+
+    /// How long a connection may take for the head of a request, and be idle before it: 30 seconds, or this; 0: for ever.
+    #[must_use]
+    pub fn silence(mut self, silence: Duration) -> Self {
+        self.silence = silence;
         self
     }
 
@@ -85,7 +97,8 @@ impl Host {
     /// None yet: a connection that can't be accepted is tried again.
     pub async fn serve(self, app: impl Application, stop: impl Future<Output = ()>) -> io::Result<()> {
         let (stopping, stopped) = watch::channel(false);
-        let shared = Arc::new(Shared { app: Arc::new(app), tasks: Tasks::default(), stop: stopped });
+        let (app, tasks) = (Arc::new(app), Tasks::default());
+        let shared = Arc::new(Shared { app, tasks, silence: self.silence, stop: stopped });
         let mut connections = JoinSet::new();
         tokio::select! {
             () = accept_all(&self.listener, self.limit, &shared, &mut connections) => {}
@@ -134,12 +147,14 @@ async fn speak<A: Application>(stream: TcpStream, client: IpAddr, shared: Arc<Sh
     // Without it small answers would be late; that is no reason not to give them.
     let _ = stream.set_nodelay(true);
     let (wire, cut) = Wire::new(stream);
-    let mut stop = shared.stop.clone();
+    let (mut stop, silence) = (shared.stop.clone(), Some(shared.silence).filter(|silence| !silence.is_zero()));
     let service = service_fn(move |request| {
         let (shared, cut) = (Arc::clone(&shared), cut.clone());
         async move { Ok::<_, Infallible>(answer(request, client, &shared, cut).await) }
     });
-    let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(wire), service);
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(silence).max_buf_size(LONGEST_HEAD);
+    let connection = builder.serve_connection(TokioIo::new(wire), service);
     let mut connection = std::pin::pin!(connection.with_upgrades());
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -199,5 +214,51 @@ impl Source for Received {
 impl fmt::Debug for Host {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_tuple("Host").field(&self.listener).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    async fn start(silence: Duration) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let app = |_request: Request, mut response: Response| async move { Ok(response.send(200, (), "hi").await?) };
+        tokio::spawn(Host::on(listener).silence(silence).serve(app, std::future::pending()));
+        address
+    }
+
+    /// What comes until the end, for so many bytes.
+    async fn heard(address: SocketAddr, bytes: &str) -> String {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let mut heard = Vec::new();
+        // One that was too slow is reset.
+        let _ = client.write_all(bytes.as_bytes()).await;
+        let _ = client.read_to_end(&mut heard).await;
+        String::from_utf8(heard).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_silent_is_closed() {
+        let (short, long) = (start(Duration::from_millis(50)).await, start(Duration::ZERO).await);
+        let kept = TcpStream::connect(long).await.unwrap();
+        for beginning in ["", "GET / HTTP/1.1\r\nHost"] {
+            assert!(!heard(short, beginning).await.contains("200 OK"));
+        }
+        // One that has been answered, which a machine that is slow itself may not do in time.
+        while !heard(short, "GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.ends_with("hi") {}
+        assert_eq!(kept.try_read(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[tokio::test]
+    async fn a_head_is_short() {
+        let beginning = "GET / HTTP/1.1\r\nHost: x\r\nX: ";
+        let long = format!("{beginning}{}", "x".repeat(LONGEST_HEAD - beginning.len()));
+        assert!(heard(start(Duration::from_secs(30)).await, &long).await.starts_with("HTTP/1.1 431 "));
     }
 }

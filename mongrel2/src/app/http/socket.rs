@@ -184,7 +184,8 @@ impl Drop for Socket {
     fn drop(&mut self) {
         if let (Some(stream), Ok(runtime)) = (self.stream.take(), tokio::runtime::Handle::try_current()) {
             let mut rest = Self { stream: Some(stream), stop: self.stop.clone() };
-            runtime.spawn(async move { rest.end(CloseCode::Error, String::new()).await });
+            let code = if *self.stop.borrow() { CloseCode::Away } else { CloseCode::Error };
+            runtime.spawn(async move { rest.end(code, String::new()).await });
         }
     }
 }
