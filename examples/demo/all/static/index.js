@@ -20,7 +20,7 @@ function card(demo) {
     element("p", ["Its program is ", program, "."], { className: "soft" }),
   ], { id: demo.name });
   if (demo.lack) section.append(element("p", ["Left out: ", demo.lack.why, "."]), element("pre", demo.lack.hint));
-  else section.append(element("pre", demo.commands.join("\n")));
+  else if (demo.commands.length > 0) section.append(element("pre", demo.commands.join("\n")));
   return section;
 }
 

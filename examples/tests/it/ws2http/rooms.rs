@@ -308,6 +308,10 @@ fn killed(kind: Kind) {
     let mut bob = room.guest();
     bob.hears("left\tAnn\nhere");
     bob.hears("here");
-    bob.joins("Ann");
-    bob.hears("came\tAnn\nhere\tAnn");
+    // A number is a name like any other.
+    bob.joins("1");
+    bob.hears("came\t1\nhere\t1");
+    // Who was there is told so when she speaks: the bridge of today doesn't know her.
+    ann.say("say\tanybody there?");
+    ann.0.is_closed_with(1012);
 }

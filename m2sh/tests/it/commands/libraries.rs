@@ -87,7 +87,7 @@ fn what_can_not_be_meant_is_refused() {
     let bench = Bench::empty();
     for (words, code, told) in [
         ("conformance -send tcp://127.0.0.1:1", 2, "it is about libraries for handlers"),
-        ("conformance server -recv tcp://127.0.0.1:1", 2, "hint: `m2sh conformance handler` tries a library"),
+        ("conformance server -recv tcp://127.0.0.1:1", 2, "hint: `m2sh conformance handler` tries one"),
         ("conformance server -- true", 2, "cannot try what is no handler"),
         ("conformance handler -program true", 2, "`-program` is for what listens for clients"),
         ("conformance handler -folder a", 2, "`-folder` is for servers that somebody else starts"),

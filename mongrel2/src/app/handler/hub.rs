@@ -24,6 +24,9 @@ use crate::wire::{extended::Extended, reply};
 /// The code for a client that sends faster than the application receives (IANA's registry).
 const TOO_FAST: u16 = 1013;
 
+/// The code for one whose application isn't here any more, as the host was started anew (the same).
+const RESTARTED: u16 = 1012;
+
 /// The code for one whose application stops (RFC 6455, section 7.4.1).
 pub(super) const GOING_AWAY: u16 = 1001;
 
@@ -106,16 +109,25 @@ impl Hub {
     fn frame(&self, key: &Key, message: Message) {
         let flags = message.header("FLAGS").and_then(|flags| u8::from_str_radix(flags.strip_prefix("0x")?, 16).ok());
         let mut entries = self.entries();
-        let Some(entry) = entries.get_mut(key) else { return };
+        let Some(entry) = entries.get_mut(key) else {
+            // It was opened before we were here, or by another handler.  Its client would speak to nobody for ever.
+            tracing::warn!("a WebSocket that was not opened here is closed");
+            return self.close(key, &Arc::new(Link::new(None)), RESTARTED);
+        };
         let Way::Messages(entrance) = &entry.way else { return };
         if !entrance.push(flags.unwrap_or_default(), message.body) {
             entry.way = Way::Nowhere;
-            let mut bytes = Vec::new();
-            let close = Frame::Close(Some(Close { code: TOO_FAST, reason: "" }));
-            websocket::render(&mut bytes, &close).expect("the code may be sent");
-            self.reply(key, &entry.link, &bytes, None);
-            self.reply(key, &entry.link, b"", None);
+            self.close(key, &entry.link, TOO_FAST);
         }
+    }
+
+    /// Ends a WebSocket.
+    fn close(&self, key: &Key, link: &Arc<Link>, code: u16) {
+        let mut bytes = Vec::new();
+        let close = Frame::Close(Some(Close { code, reason: "" }));
+        websocket::render(&mut bytes, &close).expect("the code may be sent");
+        self.reply(key, link, &bytes, None);
+        self.reply(key, link, b"", None);
     }
 
     fn piece(&self, key: &Key, offset: u64, piece: Piece) {

@@ -18,7 +18,7 @@ pub(super) struct Demo {
     pub(super) program: &'static str,
     /// What a browser shows of it.
     pub(super) link: &'static str,
-    /// What to type at a terminal.
+    /// What to type at a terminal; nothing if it is for browsers only.
     pub(super) commands: &'static [&'static str],
     /// A path that its program answers once it runs; none if it speaks no HTTP.
     pub(super) probe: Option<&'static str>,
@@ -259,7 +259,7 @@ pub(super) const DEMOS: &[Demo] = &[
         shows: "WebSockets for programs that end after each request: a room in PHP, behind a bridge that makes a request of each event.",
         program: "ws2http/php/Room.php",
         link: "/ws2http/",
-        commands: &["python3 -m websockets ws://localhost:@PORT@/ws2http/socket  # first: pip install websockets"],
+        commands: &[],
         probe: Some("/ws2http/socket"),
         needs: &[Need::PlainPhp],
         services: &[
@@ -282,7 +282,7 @@ pub(super) const DEMOS: &[Demo] = &[
         shows: "The same room as a shell script, which BusyBox runs for each event.",
         program: "ws2http/cgi/cgi-bin/room",
         link: "/ws2http-cgi/",
-        commands: &["python3 -m websockets ws://localhost:@PORT@/ws2http-cgi/socket"],
+        commands: &[],
         probe: Some("/ws2http-cgi/socket"),
         needs: &[Need::Cgi],
         services: &[
