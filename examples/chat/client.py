@@ -55,4 +55,6 @@ def line(word):
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback
+    if not 1 <= len(sys.argv[1:]) <= 3:
+        sys.exit("usage: python3 client.py NAME [HOST PORT]")
     main(*sys.argv[1:])

@@ -22,15 +22,17 @@ pub(super) struct Started {
 
 /// Prints it, all of it at once.
 pub(super) fn show(folder: &Folder, server: &Server, demos: &[Started], session: &mut Session) -> Result<(), Error> {
-    let commands = commands(folder, server);
+    let running: Vec<_> = demos.iter().filter(|demo| demo.row.lack.is_none()).collect();
+    let commands = commands(folder, server, running.iter().find_map(|demo| demo.row.services().next()));
+    let one_by_one = if running.is_empty() { "" } else { "One by one, and at a terminal:\n\n" };
     let log = server.under_chroot(&server.error_log).display().to_string();
     let text = format!(
-        "mongrel2 serves `{}` on port {}.  All demos, in a browser:\n\n  {}\n\nOne by one, and at a terminal:\n\n{}{}\
+        "mongrel2 serves `{}` on port {}.  All demos, in a browser:\n\n  {}\n\n{one_by_one}{}{}\
          From another terminal:\n\n{}\n\nWhat goes wrong is in {}, and in the logs of each.  Ctrl-C stops everything.",
         escape(&folder.path().display().to_string()),
         server.port,
         url(server, "/"),
-        demos.iter().filter(|demo| demo.row.lack.is_none()).map(|demo| told(demo, server)).collect::<String>(),
+        running.iter().map(|demo| told(demo, server)).collect::<String>(),
         left_out(demos),
         aligned(&commands),
         escape(&log),
@@ -88,14 +90,19 @@ fn object(demo: &Started, server: &Server) -> Value {
     })
 }
 
-fn commands(folder: &Folder, server: &Server) -> Vec<(String, &'static str)> {
+/// What can be done with all of it, and with `one` of the services.
+fn commands(folder: &Folder, server: &Server, one: Option<&str>) -> Vec<(String, &'static str)> {
     let m2sh = |words: &str| format!("{} {words}", program());
     let at = |name: &str| quoted(folder.path().join(name).as_os_str());
     let (db, profiles) = (at("config.sqlite"), at("profiles"));
-    vec![
-        (m2sh(&format!("procs -profiles {profiles}")), "how everything is that runs"),
-        (m2sh(&format!("procer logs -f --profiles {profiles} chat")), "what one of the programs says"),
-        (m2sh(&format!("procer restart --profiles {profiles} chat")), "starts it again"),
+    let mut commands = vec![(m2sh(&format!("procs -profiles {profiles}")), "how everything is that runs")];
+    commands.extend(one.into_iter().flat_map(|one| {
+        [
+            (m2sh(&format!("procer logs -f --profiles {profiles} {one}")), "what one of the programs says"),
+            (m2sh(&format!("procer restart --profiles {profiles} {one}")), "starts it again"),
+        ]
+    }));
+    commands.extend([
         (m2sh(&format!("log -db {db}")), "who did what"),
         (m2sh(&format!("routes -db {db}")), "what leads where"),
         (
@@ -106,5 +113,6 @@ fn commands(folder: &Folder, server: &Server) -> Vec<(String, &'static str)> {
             ),
             "lets the server take a changed config.rhai",
         ),
-    ]
+    ]);
+    commands
 }
