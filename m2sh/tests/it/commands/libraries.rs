@@ -88,12 +88,12 @@ fn what_can_not_be_meant_is_refused() {
     for (words, code, told) in [
         ("conformance -send tcp://127.0.0.1:1", 2, "it is about libraries for handlers"),
         ("conformance server -recv tcp://127.0.0.1:1", 2, "hint: `m2sh conformance handler` tries one"),
-        ("conformance server -- true", 2, "cannot try what is no handler"),
+        ("conformance server -- true", 2, "cannot use a command: it is about libraries"),
         ("conformance handler -program true", 2, "`-program` is for what listens for clients"),
         ("conformance handler -folder a", 2, "`-folder` is for servers that somebody else starts"),
         ("conformance handler -url http://127.0.0.1", 2, "cannot use `-url`: it is about hosts of applications"),
         ("conformance handler true", 2, "unexpected argument 'true'"),
-        ("conformance handler -only nothing", 2, "no name of a case has that in it"),
+        ("conformance handler -only nothing", 2, "no name of a case has `nothing` in it"),
         ("conformance handler -send nonsense", 1, "cannot play a server: `nonsense`: Invalid argument\nhint: "),
         ("conformance handler -send ipc://a -recv ipc://a", 1, "cannot play a server: `ipc://a` can't be for"),
     ] {
