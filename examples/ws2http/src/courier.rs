@@ -114,7 +114,8 @@ impl Drop for Courier<'_> {
         let close = self.is_live && !self.events.is_ended();
         let left = self.events.len() + usize::from(self.has_one) + usize::from(close);
         if left > 0 {
-            tracing::error!("{left} events of {} were not told any more", self.socket());
+            let events = if left == 1 { "event" } else { "events" };
+            tracing::error!("not told any more: {left} {events} of {}", self.socket());
         }
     }
 }
