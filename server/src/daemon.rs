@@ -9,7 +9,9 @@ use std::process::ExitCode;
 
 use nix::unistd::{ForkResult, fork};
 use rustix::fs::Mode;
-use rustix::process::{Pid, Signal, WaitOptions, set_parent_process_death_signal, setsid, umask, waitpid};
+use rustix::process::{
+    Pid, Signal, WaitOptions, getpid, getppid, set_parent_process_death_signal, setsid, umask, waitpid,
+};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
 /// Which of the two processes this is.
@@ -39,6 +41,7 @@ pub(crate) fn detach() -> io::Result<Side> {
     let (reader, pipe) = io::pipe()?;
     // In the chroot there is none.
     let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    let caller = getpid();
     // SAFETY: there is one thread, so that no lock is held, and the child is a whole copy of this process.
     match unsafe { fork() }? {
         ForkResult::Parent { child } => {
@@ -49,6 +52,10 @@ pub(crate) fn detach() -> io::Result<Side> {
             drop(reader);
             // Who has been interrupted leaves nothing behind that nobody has asked for.
             set_parent_process_death_signal(Some(Signal::KILL))?;
+            if getppid() != Some(caller) {
+                // Who has ended before that sends no signal.
+                return Err(io::Error::other("who has started it is gone"));
+            }
             setsid()?;
             umask(Mode::WGRP | Mode::WOTH);
             Ok(Side::Daemon(Caller::Waiting { pipe, null }))

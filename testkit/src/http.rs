@@ -4,8 +4,12 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
 
 use crate::wait;
+
+/// How long an answer may take before the question is asked again.
+const SOON: Duration = Duration::from_secs(2);
 
 /// A connection to a server; closed when dropped.
 #[derive(Debug)]
@@ -32,6 +36,16 @@ pub fn ask(address: SocketAddr, line: &str, body: &str) -> Answer {
     let mut client = Client::connect(address);
     client.request(line, body);
     client.answer()
+}
+
+/// The status of an answer that comes soon: for asking again and again, where who gets a request may be gone with it.
+pub fn status_soon(address: SocketAddr, line: &str) -> Option<u16> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(SOON)).expect("the time is not zero");
+    write!(stream, "{line} HTTP/1.1\r\nHost: localhost\r\n\r\n").ok()?;
+    let mut head = [0; "HTTP/1.1 200".len()];
+    stream.read_exact(&mut head).ok()?;
+    std::str::from_utf8(&head).ok()?.rsplit_once(' ')?.1.parse().ok()
 }
 
 impl Client {

@@ -1,13 +1,17 @@
 //! Addresses that nobody else takes before a test's server binds them.
 //!
 //! A port of the system's choice may be given to somebody's outgoing connection in between.  These lie below the range
-//! that the system chooses from (`net.ipv4.ip_local_port_range`), and no two tests of a process get the same.
+//! that the system chooses from (`net.ipv4.ip_local_port_range`) and those that m2sh itself chooses from, and no two tests of a
+//! process get the same.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use rustix::net::sockopt::set_socket_reuseaddr;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
+
 const FIRST: u16 = 10_000;
-const COUNT: u16 = 20_000;
+const COUNT: u16 = 10_000;
 
 /// A free address of this machine.
 pub fn free_address() -> SocketAddr {
@@ -17,8 +21,16 @@ pub fn free_address() -> SocketAddr {
     loop {
         let number = (NEXT.fetch_add(1, Ordering::Relaxed) % COUNT + offset) % COUNT;
         let address = SocketAddr::from(([127, 0, 0, 1], FIRST + number));
-        if TcpListener::bind(address).is_ok() {
+        if is_free(address) {
             return address;
         }
     }
+}
+
+/// Whether nobody listens there.  This doesn't listen itself: a program that another test starts at the same moment has the
+/// socket until it has begun, and then nobody else could.
+fn is_free(address: SocketAddr) -> bool {
+    let socket =
+        socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None).expect("there are sockets");
+    set_socket_reuseaddr(&socket, true).is_ok() && bind(&socket, &address).is_ok()
 }

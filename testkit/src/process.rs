@@ -1,9 +1,10 @@
 //! A child process that ends with its test, and whose stderr can be waited for.
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::wait;
 
@@ -11,7 +12,14 @@ use crate::wait;
 #[derive(Debug)]
 pub struct Process {
     child: Child,
-    stderr: Arc<Mutex<String>>,
+    stderr: Arc<Stderr>,
+}
+
+/// What a child says.
+#[derive(Debug)]
+struct Stderr {
+    pipe: ChildStderr,
+    text: Mutex<Vec<u8>>,
 }
 
 impl Process {
@@ -22,11 +30,11 @@ impl Process {
     pub fn start(command: &mut Command) -> Self {
         let child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn();
         let mut child = child.unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
-        let stderr = Arc::<Mutex<String>>::default();
         let pipe = child.stderr.take().expect("it was asked for");
+        let stderr = Arc::new(Stderr { pipe, text: Mutex::default() });
         thread::spawn({
             let stderr = Arc::clone(&stderr);
-            move || gather(pipe, &stderr)
+            move || stderr.gather()
         });
         Self { child, stderr }
     }
@@ -46,7 +54,7 @@ impl Process {
 
     /// What the child has written to stderr so far.
     pub fn stderr(&self) -> String {
-        self.stderr.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        String::from_utf8_lossy(&self.stderr.text()).into_owned()
     }
 
     /// Waits until the child has written `text` to stderr.
@@ -57,12 +65,14 @@ impl Process {
         wait::until(&format!("`{text}` on stderr"), || self.stderr().contains(text).then_some(()));
     }
 
-    /// Waits until the child has ended by itself.
+    /// Waits until the child has ended by itself; then all that it has said is there.
     ///
     /// # Panics
     /// When it hasn't by the deadline.
     pub fn wait(&mut self) -> ExitStatus {
-        wait::until("the child to end", || self.child.try_wait().expect("it is our child"))
+        let status = wait::until("the child to end", || self.child.try_wait().expect("it is our child"));
+        self.stderr.take();
+        status
     }
 }
 
@@ -75,11 +85,33 @@ impl Drop for Process {
     }
 }
 
-fn gather(pipe: impl Read, into: &Mutex<String>) {
-    let mut pipe = BufReader::new(pipe);
-    let mut line = Vec::new();
-    while pipe.read_until(b'\n', &mut line).is_ok_and(|size| size > 0) {
-        into.lock().unwrap_or_else(PoisonError::into_inner).push_str(&String::from_utf8_lossy(&line));
-        line.clear();
+impl Stderr {
+    /// Takes whatever comes, to its end.
+    fn gather(&self) {
+        while self.is_readable(None) && self.take() {}
+    }
+
+    /// Takes what is there now; gives whether more may come.
+    fn take(&self) -> bool {
+        // Who waits for the child's end takes it too: one at a time, or the other would wait at an empty pipe.
+        let mut text = self.text();
+        while self.is_readable(Some(Timespec::default())) {
+            let mut piece = [0; 4096];
+            match rustix::io::read(&self.pipe, &mut piece) {
+                Ok(size) if size > 0 => text.extend(&piece[..size]),
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    fn is_readable(&self, patience: Option<Timespec>) -> bool {
+        let mut pipe = [PollFd::new(&self.pipe, PollFlags::IN)];
+        let ready = rustix::io::retry_on_intr(|| poll(&mut pipe, patience.as_ref()));
+        ready.expect("it is a pipe") > 0
+    }
+
+    fn text(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -13,7 +13,7 @@ import zmq
 from mongrel2 import tnetstring
 
 UUID = b"d5f0a1de-8a0b-4c2b-a6a7-3b7c38f3e3b5"
-WAIT = 30  # seconds that anything may take before its test fails
+WAIT = 120  # seconds that anything may take before its test fails
 
 
 class Server:

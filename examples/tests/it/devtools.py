@@ -9,14 +9,14 @@ import time
 
 from websockets.sync.client import connect
 
-DEADLINE = 30  # seconds
+DEADLINE = 120  # seconds
 
 
 class Browser:
     """A running Chromium, by the address that it prints."""
 
     def __init__(self, address):
-        self.socket = connect(address, max_size=None, open_timeout=DEADLINE)
+        self.socket = connect(address, max_size=None, open_timeout=DEADLINE, ping_interval=None)
         self.numbers = itertools.count(1)
 
     def call(self, method, session=None, **parameters):

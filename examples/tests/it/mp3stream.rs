@@ -107,7 +107,7 @@ fn ffmpeg_hears_the_tone_and_sees_the_title() {
     if testkit::ffmpeg().is_none() {
         return;
     }
-    let fill = |music: &Path| tone(&music.join("tone.mp3"), 440, 20, &["title=It's a tone", "artist=Zoë"]);
+    let fill = |music: &Path| tone(&music.join("tone.mp3"), 440, 120, &["title=It's a tone", "artist=Zoë"]);
     let Some(running) = Running::start(fill) else { return };
     for icy in ["0", "1"] {
         let sound = listen(&running.url(), icy);
@@ -147,14 +147,15 @@ fn all_hear_the_same_and_titles_change() {
     // Who comes later begins later.
     let first = plain.sound(8192);
     while titled.piece().0 != first {}
-    let mut titles = Vec::new();
-    while titles.last().is_none_or(|title| title != "StreamTitle='2';") {
+    let mut titles: Vec<String> = Vec::new();
+    while !titles.ends_with(&["StreamTitle='First';".into(), "StreamTitle='2';".into()]) {
         let (sound, title) = titled.piece();
         assert!(plain.sound(8192) == sound, "both hear the same");
-        titles.push(title);
+        if titles.last() != Some(&title) {
+            titles.push(title);
+        }
+        assert!(titles.len() < 5, "{titles:?}");
     }
-    titles.dedup();
-    assert!(titles.ends_with(&["StreamTitle='First';".into(), "StreamTitle='2';".into()]), "{titles:?}");
     running.radio.wait_for_stderr("5.mp3'");
 }
 

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use testkit::http::{Answer, Client, ask};
+use testkit::http::{Answer, Client, ask, status_soon};
 use testkit::{Deployment, Process, wait};
 
 use super::{curl, example, python, random};
@@ -17,7 +17,7 @@ const COUNT: usize = 3;
 const PORTS: [&str; 3 + COUNT] = ["6767", "9985", "9984", "9986", "9987", "9988"];
 
 /// For how many seconds handlers wait for each other: where none is missing, and where one is and may be waited for.
-const PATIENT: &str = "10";
+const PATIENT: &str = "30";
 const IMPATIENT: &str = "4";
 
 /// A server with three handlers.
@@ -52,7 +52,8 @@ impl Cluster {
     /// Waits until the handlers answer together: their subscriptions take a moment.
     fn is_ready(&self) {
         self.handlers.iter().flatten().for_each(|handler| handler.wait_for_stderr("takes requests"));
-        wait::until("the handlers to know each other", || (self.ask("GET", "nothing").status == 404).then_some(()));
+        let status = || status_soon(self.deployment.address(0), "GET /files/nothing");
+        wait::until("the handlers to know each other", || (status() == Some(404)).then_some(()));
     }
 
     fn kill(&mut self, number: usize) {

@@ -50,6 +50,11 @@ impl Socket {
         self.send_raw(&frame(first, payload));
     }
 
+    /// The same to somebody who need not read any more; gives whether it could be sent.
+    pub(super) fn offer(&mut self, first: u8, payload: &[u8]) -> bool {
+        self.0.write_all(&frame(first, payload)).is_ok()
+    }
+
     /// The next frame: its first byte, and its payload; `None` at the end.
     pub(super) fn recv(&mut self) -> Option<(u8, Vec<u8>)> {
         let mut head = [0; 2];

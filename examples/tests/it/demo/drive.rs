@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use rustix::process::{Signal, kill_process};
-use testkit::http::ask;
+use testkit::http::status_soon;
 use testkit::{Process, wait};
 
 use super::super::browser::Browser;
@@ -96,7 +96,7 @@ fn who_is_killed_comes_back(demo: &Demo<'_>) {
         let killed = place.process(name).unwrap();
         kill_process(killed, Signal::KILL).unwrap();
         wait::until("another process", || place.process(name).filter(|pid| *pid != killed));
-        wait::until("an answer", || (ask(place.address, &format!("GET {path}"), "").status == 200).then_some(()));
+        wait::until("an answer", || (status_soon(place.address, &format!("GET {path}")) == Some(200)).then_some(()));
         if name != "mongrel2" {
             assert_eq!(demo.told_of(name)["services"][0]["restarts"], 1);
         }
@@ -111,7 +111,7 @@ fn the_room_comes_back(demo: &Demo<'_>, browser: &Browser) {
         kill_process(killed, Signal::KILL).unwrap();
         wait::until("another process", || place.process(name).filter(|pid| *pid != killed));
     }
-    wait::until("the bridge", || (demo.ask("GET /ws2http/socket").status < 500).then_some(()));
+    wait::until("the bridge", || status_soon(place.address, "GET /ws2http/socket").filter(|status| *status < 500));
     ws2http::meet(browser, &format!("http://{}/ws2http/", place.address));
     let services = demo.told_of("ws2http")["services"].clone();
     assert!(services.as_array().unwrap().iter().all(|service| service["restarts"] == 1), "{services}");

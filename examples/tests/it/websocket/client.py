@@ -5,7 +5,7 @@ import sys
 
 from websockets.sync.client import connect
 
-SECONDS = 30  # how long anything may take
+SECONDS = 120  # how long anything may take
 
 # A length in the frame's second byte, in two more bytes, and in eight: the ends of each.
 LENGTHS = [0, 1, 125, 126, 127, 18 * 1024, 65535, 65536, 100 * 1024]

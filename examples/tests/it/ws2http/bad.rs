@@ -52,14 +52,15 @@ fn a_backend_that_hangs_holds_up_its_own_sockets_only() {
 #[test]
 fn a_backend_that_hangs_is_given_up() {
     let backend = Backend::start(|event| if event.field("data") == "hang" { Answer::Hang } else { OK });
-    let running = Running::of(&backend, &["--timeout", "1", "--tries", "2"]);
+    let running = Running::of(&backend, &["--timeout", "5", "--tries", "2"]);
     let mut socket = running.open("/php/socket");
     socket.send(0x81, b"hang");
     socket.send(0x81, b"next");
-    running.process.wait_for_stderr("there was no whole answer within 1s; given up after 2 tries");
+    running.process.wait_for_stderr("there was no whole answer within 5s; given up after 2 tries");
     wait::until("the next", || backend.told().contains(&"2 message next".into()).then_some(()));
     let tries = backend.told().iter().filter(|event| *event == "1 message hang").count();
-    assert_eq!(tries, 2);
+    // On a busy machine the time of one may be over before it has been sent.
+    assert!((1..=2).contains(&tries), "{tries} tries");
 }
 
 #[test]
@@ -77,9 +78,10 @@ fn a_backend_that_answers_with_gigabytes_is_not_listened_to() {
     assert_eq!(backend.wait_for(4), ["0 open", "1 message body", "2 message head", "3 message next"]);
     let wasted = wait::until("the end of both answers", || Some(backend.wasted()).filter(|all| all.len() == 2));
     assert!(wasted.iter().all(|size| *size < WASTED), "{wasted:?}");
+    running.process.wait_for_stderr("of message 2");
     let log = running.process.stderr();
     // With its head the one has said that it has taken the event; the other hasn't got so far.
-    assert!(log.contains("of message 2") && !log.contains("of message 1"), "{log}");
+    assert!(!log.contains("of message 1"), "{log}");
 }
 
 #[test]
@@ -90,9 +92,8 @@ fn a_client_that_sends_without_end_waits_and_then_is_closed() {
     let mut flood = running.open("/php/socket");
     let message = vec![b'x'; 60 * 1024];
     // 256 KiB are taken from it, and 1 MiB waits before them.
-    for _ in 0..30 {
-        flood.send(0x82, &message);
-    }
+    // It may be closed before it has sent all of that.
+    let _ = (0..30).all(|_| flood.offer(0x82, &message));
     flood.is_closed_with(1013);
     let mut socket = running.open("/cgi/socket");
     socket.send(0x81, b"hi");

@@ -10,9 +10,9 @@ const SOCKETS: usize = 1000;
 #[test]
 fn a_silent_client_is_pinged_so_that_the_server_keeps_it() {
     let backend = Backend::start(|_| OK);
-    let running = Running::of(&backend, &["--ping", "2"]);
+    let running = Running::of(&backend, &["--ping", "10"]);
     let mut socket = running.open("/php/socket");
-    for _ in 0..3 {
+    for _ in 0..2 {
         assert_eq!(socket.recv(), Some((0x89, Vec::new())));
         socket.send(0x8a, b"");
     }
@@ -32,7 +32,8 @@ fn a_client_that_does_not_answer_is_gone_whatever_it_is_sent() {
     assert_eq!(told, ["0 open", "1 error gone", "2 close"]);
     let heard: Vec<_> =
         std::iter::from_fn(|| socket.recv()).map(|frame| frame.0).filter(|kind| *kind != 0x81).collect();
-    assert_eq!(heard, [0x89], "it was asked once, and then its connection was dropped");
+    // The server may learn of its end before it has passed on the question.
+    assert!(heard.is_empty() || heard == [0x89], "it was asked once, and then its connection was dropped: {heard:?}");
 }
 
 #[test]
@@ -51,8 +52,12 @@ fn a_thousand_idle_sockets_cost_a_backend_nothing() {
     // Other tests have theirs at the same time.
     let Some(()) = testkit::descriptors(2 * SOCKETS as u64) else { return };
     let backend = Backend::start(|_| OK);
-    let running = Running::of(&backend, &[]);
-    let mut sockets: Vec<_> = (0..SOCKETS).map(|_| running.open("/php/socket")).collect();
+    let running = Running::of(&backend, &["--ping", "0"]);
+    let some = || (0..SOCKETS / 8).map(|_| running.open("/php/socket")).collect::<Vec<_>>();
+    let mut sockets: Vec<_> = std::thread::scope(|scope| {
+        let openers = [(); 8].map(|()| scope.spawn(some));
+        openers.into_iter().flat_map(|opener| opener.join().unwrap()).collect()
+    });
     assert_eq!(backend.events().len(), SOCKETS);
     let connections = backend.connections();
     assert!(connections < SOCKETS, "{connections} connections are more than one for each event");

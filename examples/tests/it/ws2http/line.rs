@@ -70,7 +70,7 @@ fn what_cannot_be_meant() {
     check(&[&route[..], &["--origin", "example.org"]].concat(), 2, &["cannot use the origin", "hint:"]);
     check(&[&route[..], &["--listen", "0.0.0.0:1"]].concat(), 2, &["there is no token", "hint: `--token-file FILE`"]);
     check(&[&route[..], &["--token-file", "/nowhere"]].concat(), 1, &["cannot read the token in `/nowhere`", "hint:"]);
-    let (code, text) = run(&[&["nonsense", "tcp://127.0.0.1:1"], &route[..]].concat());
+    let (code, text) = run(&[&["nonsense", "tcp://127.0.0.1:1", "--listen", "127.0.0.1:0"], &route[..]].concat());
     assert!(code == Some(2) && text.contains("`nonsense`") && text.contains("hint: the addresses are"), "{text}");
 }
 

@@ -105,6 +105,10 @@ fn bridge(deployment: &Deployment, address: SocketAddr, routes: &[(&str, &str)],
     for (pattern, url) in routes {
         command.args(["--route", pattern, url]);
     }
+    if !options.contains(&"--timeout") {
+        // A backend may get no CPU for some time, and is then asked twice.
+        command.args(["--timeout", "60"]);
+    }
     let process = Process::start(command.args(options).env("WS2HTTP_TOKEN", TOKEN));
     process.wait_for_stderr("orders at");
     process

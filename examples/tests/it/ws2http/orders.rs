@@ -201,9 +201,13 @@ fn more_forms_than_are_read_at_the_same_time_wait_their_turn() {
          Content-Length: {}\r\nAuthorization: Bearer {TOKEN}\r\n\r\n",
         form.len()
     );
-    let mut clients = [(); 64].map(|()| Client::connect(running.bridge));
-    for client in &mut clients {
+    // All ask at once: each has only so long for its head, and for its form.
+    let mut clients = [(); 64].map(|()| {
+        let mut client = Client::connect(running.bridge);
         client.send(&head);
+        client
+    });
+    for client in &mut clients {
         assert_eq!(client.answer().status, 100, "it is read");
     }
     let mut next = TcpStream::connect(running.bridge).unwrap();

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-use testkit::http::{Answer, Client};
+use testkit::http::{Answer, Client, status_soon};
 use testkit::{Deployment, Process, wait};
 
 use super::{TOKEN, bridge};
@@ -84,6 +84,9 @@ impl Room {
     fn restart(&mut self) {
         self.bridge = None;
         self.bridge = Some(Self::bridge(&self.deployment, self.kind, self.address, self.orders));
+        // The server may still give a request to the one that was killed.
+        let line = format!("GET {}socket", self.kind.page);
+        wait::until("the new bridge", || status_soon(self.deployment.address(0), &line));
     }
 
     fn guest(&self) -> Guest {

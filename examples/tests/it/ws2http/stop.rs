@@ -22,7 +22,7 @@ fn sockets_are_closed_and_what_waits_is_told() {
         "one" if tries.fetch_add(1, Ordering::SeqCst) < 2 => Answer::Status(500),
         _ => OK,
     });
-    let mut running = Running::of(&backend, &[]);
+    let mut running = Running::of(&backend, &["--patience", "60"]);
     let mut sockets = [0; 3].map(|_| running.open("/php/socket"));
     sockets[0].send(0x81, b"one");
     sockets[0].send(0x81, b"two");
@@ -54,7 +54,7 @@ fn backends_may_send_until_the_last_of_them_is_told() {
         }
         OK
     });
-    let mut running = Running::of(&backend, &[]);
+    let mut running = Running::of(&backend, &["--patience", "60"]);
     *asked.lock().unwrap() = Some(running.bridge);
     let mut socket = running.open("/php/socket");
     terminate(&running);
@@ -90,7 +90,7 @@ fn an_open_that_is_being_told_is_counted() {
 #[test]
 fn the_close_behind_an_open_that_was_given_up_is_counted() {
     let backend = Backend::start(|event| if event.field("verb") == "open" { Answer::Cut } else { Answer::Hang });
-    let mut running = Running::of(&backend, &["--patience", "0", "--tries", "1"]);
+    let mut running = Running::of(&backend, &["--patience", "0", "--tries", "1", "--timeout", "3600"]);
     assert_eq!(running.refused("/php/socket", ""), 503);
     backend.wait_for(2);
     terminate(&running);

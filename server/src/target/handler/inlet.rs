@@ -66,6 +66,10 @@ impl Receiving {
             Err(error) => return tracing::error!("cannot watch a handler socket: {error}"),
         };
         let mut subscribed = Vec::new();
+        // A socket throws away what it receives before it has subscribed to it.
+        while let Ok(wanted) = subscriptions.try_recv() {
+            subscribe(&socket, &mut subscribed, wanted);
+        }
         loop {
             let more = receive(&mut socket, &inlet, &worker).await;
             tokio::select! {
