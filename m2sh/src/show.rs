@@ -122,6 +122,12 @@ impl From<&str> for Cell {
     }
 }
 
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Self(Content::Text(text))
+    }
+}
+
 impl From<i64> for Cell {
     fn from(number: i64) -> Self {
         Self::value(number.into())
@@ -263,7 +269,8 @@ pub fn escape(text: &str) -> String {
 }
 
 fn escape_to(out: &mut String, text: &str) {
-    if !text.contains(char::is_control) {
+    // Control characters are ASCII's, or begin with 0xC2.
+    if !text.bytes().any(|byte| byte.is_ascii_control() || byte == 0xc2) {
         return out.push_str(text);
     }
     for c in text.chars() {

@@ -39,7 +39,7 @@ fn address(addr: &str, port: i64) -> String {
 pub fn cell(target: &Target, form: Form) -> Cell {
     match form {
         Form::Json => Cell::value(fields(target)),
-        Form::Lines | Form::Terminal => Cell::from(essentials(target).as_str()),
+        Form::Lines | Form::Terminal => Cell::from(essentials(target)),
     }
 }
 

@@ -18,12 +18,16 @@ type Id = i64;
 struct Rows<T>(Vec<(Id, T)>);
 
 impl<T> Rows<T> {
+    fn index(&self, id: Id) -> Option<usize> {
+        self.0.binary_search_by_key(&id, |row| row.0).ok()
+    }
+
     fn get(&self, id: Id) -> Option<&T> {
-        self.0.binary_search_by_key(&id, |row| row.0).ok().map(|index| &self.0[index].1)
+        self.index(id).map(|index| &self.0[index].1)
     }
 
     fn get_mut(&mut self, id: Id) -> Option<&mut T> {
-        self.0.binary_search_by_key(&id, |row| row.0).ok().map(|index| &mut self.0[index].1)
+        self.index(id).map(|index| &mut self.0[index].1)
     }
 
     fn into_values(self) -> impl Iterator<Item = T> {
@@ -45,19 +49,21 @@ impl Loader<'_> {
     pub(super) fn config(&self) -> Result<(Config, Vec<ServerRows>), StoreError> {
         let dirs = self.table("directory", "base, index_file, default_ctype, cache_ttl, listing", dir)?;
         let redirects = self.table("redirect", "to, status", redirect)?;
-        let targets = Targets {
-            proxies: self.proxies(&dirs, &redirects)?,
-            dirs,
-            redirects,
-            handlers: self.table(
-                "handler",
-                "send_spec, send_ident, recv_spec, recv_ident, raw_payload, protocol, send_type, sendfile_root",
-                handler,
-            )?,
+        let handlers = self.table(
+            "handler",
+            "send_spec, send_ident, recv_spec, recv_ident, raw_payload, protocol, send_type, sendfile_root",
+            handler,
+        )?;
+        let leads =
+            self.table("route", "path, reversed, host_id, target_id, target_type", |row| Lead::read(row, place(row)?))?;
+        let mut targets = Targets {
+            proxies: Stock::of(self.proxies(&dirs, &redirects)?),
+            dirs: Stock::of(dirs),
+            redirects: Stock::of(redirects),
+            handlers: Stock::of(handlers),
         };
-        let routes =
-            self.table("route", "path, reversed, host_id, target_id, target_type", |row| targets.route(row))?;
-        let (servers, rows) = self.servers_with(routes)?;
+        leads.0.iter().for_each(|(_, lead)| targets.order(lead.target));
+        let (servers, rows) = self.servers_with(leads, |id, place| targets.take(id, place))?;
         let config = Config {
             servers,
             settings: self.pairs("setting", "key, value")?,
@@ -69,31 +75,37 @@ impl Loader<'_> {
 
     /// The servers, whose routes all lead to the same.
     pub(super) fn outline(&self) -> Result<Vec<Server>, StoreError> {
-        let nowhere = || Target::Dir(Dir::default());
-        let route = |row: &Fields<'_>| {
-            let route = Route { path: row.text("path")?, reversed: row.truth("reversed")?, target: nowhere() };
-            Ok((row.integer("host_id", 0)?, route))
-        };
-        Ok(self.servers_with(self.table("route", "path, reversed, host_id", route)?)?.0)
+        let leads = self.table("route", "path, reversed, host_id", |row| Lead::read(row, ()))?;
+        Ok(self.servers_with(leads, |_, ()| Ok(Target::Dir(Dir::default())))?.0)
     }
 
-    /// The servers with these routes, each of which comes with the id of its host; and the ids of the servers' rows.
-    fn servers_with(&self, all_routes: Rows<(Id, Route)>) -> Result<(Vec<Server>, Vec<ServerRows>), StoreError> {
+    /// The servers with these routes; and the ids of the servers' rows.
+    fn servers_with<P: Copy>(
+        &self,
+        mut leads: Rows<Lead<P>>,
+        mut target: impl FnMut(Id, P) -> Result<Target, StoreError>,
+    ) -> Result<(Vec<Server>, Vec<ServerRows>), StoreError> {
         let mut hosts = self.hosts()?;
-        let mut routes: BTreeMap<Id, Vec<Id>> = BTreeMap::new();
-        for (id, (host_id, route)) in all_routes {
-            owner(&mut hosts, "route", id, host_id)?.routes.push(route);
-            routes.entry(host_id).or_default().push(id);
+        leads.0.sort_by_key(|(_, lead)| lead.host_id);
+        for leads in leads.0.chunk_by_mut(|(_, one), (_, next)| one.host_id == next.host_id) {
+            let owner = owner(&mut hosts, "route", leads[0].0, leads[0].1.host_id)?;
+            owner.routes = leads.iter().map(|(id, _)| *id).collect();
+            owner.host.routes.reserve_exact(leads.len());
+            for (id, lead) in leads {
+                let path = std::mem::take(&mut lead.path);
+                let route = Route { path, reversed: lead.reversed, target: target(*id, lead.target)? };
+                owner.host.routes.push(route);
+            }
         }
         let mut servers = self.servers()?;
         let mut rows: BTreeMap<Id, ServerRows> =
             servers.0.iter().map(|(id, _)| (*id, ServerRows { id: *id, hosts: Vec::new() })).collect();
-        for (id, (server_id, host)) in hosts {
+        for (id, Owned { server_id, host, routes }) in hosts {
             let (Some(server), Some(rows)) = (servers.get_mut(server_id), rows.get_mut(&server_id)) else {
                 return Err(dangling("host", id, "server_id", server_id, "server"));
             };
             server.hosts.push(host);
-            rows.hosts.push(HostRows { id, routes: routes.remove(&id).unwrap_or_default() });
+            rows.hosts.push(HostRows { id, routes });
         }
         Ok((servers.into_values().collect(), rows.into_values().collect()))
     }
@@ -125,14 +137,14 @@ impl Loader<'_> {
         Ok(proxies)
     }
 
-    /// Hosts without routes, each with the id of its server.
-    fn hosts(&self) -> Result<Rows<(Id, Host)>, StoreError> {
+    /// Hosts without routes.
+    fn hosts(&self) -> Result<Rows<Owned>, StoreError> {
         let mut hosts = self.table("host", "server_id, maintenance, name, matching, hsts", host)?;
         for (id, (host_id, matching)) in self.table("alias", "host_id, matching", alias)? {
-            owner(&mut hosts, "alias", id, host_id)?.aliases.push(matching);
+            owner(&mut hosts, "alias", id, host_id)?.host.aliases.push(matching);
         }
         for (id, (host_id, status, path)) in self.table("error_page", "host_id, status, path", error_page)? {
-            owner(&mut hosts, "error_page", id, host_id)?.error_pages.insert(status, path);
+            owner(&mut hosts, "error_page", id, host_id)?.host.error_pages.insert(status, path);
         }
         Ok(hosts)
     }
@@ -150,7 +162,10 @@ impl Loader<'_> {
         let names: Vec<&str> = columns.split(", ").collect();
         let mut statement = self.connection.prepare(&query)?;
         let mut rows = statement.query([])?;
-        let mut result = Vec::new();
+        // A long list that grows would be copied again and again.
+        let count = format!("SELECT count(*) FROM {table}");
+        let count: i64 = self.connection.query_row(&count, [], |row| row.get(0))?;
+        let mut result = Vec::with_capacity(usize::try_from(count).unwrap_or_default());
         while let Some(row) = rows.next()? {
             let fields = Fields { table, names: &names, id: row.get(0)?, row };
             result.push((fields.id, read(&fields)?));
@@ -167,42 +182,113 @@ impl Loader<'_> {
     }
 }
 
+/// A route as its row has it, with where its target is.
+struct Lead<P> {
+    path: String,
+    reversed: bool,
+    host_id: Id,
+    target: P,
+}
+
+impl<P> Lead<P> {
+    fn read(row: &Fields<'_>, target: P) -> Result<Self, StoreError> {
+        let (path, reversed) = (row.text("path")?, row.truth("reversed")?);
+        Ok(Self { path, reversed, host_id: row.integer("host_id", 0)?, target })
+    }
+}
+
+/// The table and the row of a target.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Dir(Id),
+    Proxy(Id),
+    Handler(Id),
+    Redirect(Id),
+}
+
+/// Where a route leads.
+fn place(row: &Fields<'_>) -> Result<Place, StoreError> {
+    let id = row.integer("target_id", 0)?;
+    match row.text("target_type")?.as_str() {
+        "dir" => Ok(Place::Dir(id)),
+        "proxy" => Ok(Place::Proxy(id)),
+        "handler" => Ok(Place::Handler(id)),
+        "redirect" => Ok(Place::Redirect(id)),
+        other => Err(row.fault(format!("target_type is `{other}`, not `dir`, `proxy`, `handler` or `redirect`"))),
+    }
+}
+
+/// All targets, of which each route gets its own.
 struct Targets {
-    dirs: Rows<Dir>,
-    proxies: Rows<Proxy>,
-    handlers: Rows<Handler>,
-    redirects: Rows<Redirect>,
+    dirs: Stock<Dir>,
+    proxies: Stock<Proxy>,
+    handlers: Stock<Handler>,
+    redirects: Stock<Redirect>,
 }
 
 impl Targets {
-    fn route(&self, row: &Fields<'_>) -> Result<(Id, Route), StoreError> {
-        let target_id = row.integer("target_id", 0)?;
-        let target_type = row.text("target_type")?;
-        let (table, target) = match target_type.as_str() {
-            "dir" => ("directory", self.dirs.get(target_id).cloned().map(Target::Dir)),
-            "proxy" => ("proxy", self.proxies.get(target_id).cloned().map(Target::Proxy)),
-            "handler" => ("handler", self.handlers.get(target_id).cloned().map(Target::Handler)),
-            "redirect" => ("redirect", self.redirects.get(target_id).cloned().map(Target::Redirect)),
-            other => {
-                let message = format!("target_type is `{other}`, not `dir`, `proxy`, `handler` or `redirect`");
-                return Err(row.fault(message));
-            }
-        };
-        let target = target.ok_or_else(|| dangling("route", row.id, "target_id", target_id, table))?;
-        let route = Route { path: row.text("path")?, reversed: row.truth("reversed")?, target };
-        Ok((row.integer("host_id", 0)?, route))
+    /// Says that a route will take it.
+    fn order(&mut self, place: Place) {
+        match place {
+            Place::Dir(id) => self.dirs.order(id),
+            Place::Proxy(id) => self.proxies.order(id),
+            Place::Handler(id) => self.handlers.order(id),
+            Place::Redirect(id) => self.redirects.order(id),
+        }
     }
+
+    /// Gives it to a route.
+    fn take(&mut self, route: Id, place: Place) -> Result<Target, StoreError> {
+        let (table, id, target) = match place {
+            Place::Dir(id) => ("directory", id, self.dirs.take(id).map(Target::Dir)),
+            Place::Proxy(id) => ("proxy", id, self.proxies.take(id).map(Target::Proxy)),
+            Place::Handler(id) => ("handler", id, self.handlers.take(id).map(Target::Handler)),
+            Place::Redirect(id) => ("redirect", id, self.redirects.take(id).map(Target::Redirect)),
+        };
+        target.ok_or_else(|| dangling("route", route, "target_id", id, table))
+    }
+}
+
+/// Targets of a kind, with how many routes are still to take each: all but the last get a copy.
+struct Stock<T> {
+    rows: Rows<T>,
+    orders: Vec<usize>,
+}
+
+impl<T: Clone + Default> Stock<T> {
+    fn of(rows: Rows<T>) -> Self {
+        Self { orders: vec![0; rows.0.len()], rows }
+    }
+
+    fn order(&mut self, id: Id) {
+        if let Some(index) = self.rows.index(id) {
+            self.orders[index] += 1;
+        }
+    }
+
+    fn take(&mut self, id: Id) -> Option<T> {
+        let index = self.rows.index(id)?;
+        self.orders[index] -= 1;
+        let (_, target) = &mut self.rows.0[index];
+        Some(if self.orders[index] == 0 { std::mem::take(target) } else { target.clone() })
+    }
+}
+
+/// A host that belongs to a server, with the ids of its routes' rows.
+struct Owned {
+    server_id: Id,
+    host: Host,
+    routes: Vec<Id>,
 }
 
 /// The host that a row belongs to.
 fn owner<'h>(
-    hosts: &'h mut Rows<(Id, Host)>,
+    hosts: &'h mut Rows<Owned>,
     table: &'static str,
     id: Id,
     host_id: Id,
-) -> Result<&'h mut Host, StoreError> {
-    let found = hosts.get_mut(host_id).map(|(_, host)| host);
-    found.ok_or_else(|| dangling(table, id, "host_id", host_id, "host"))
+) -> Result<&'h mut Owned, StoreError> {
+    hosts.get_mut(host_id).ok_or_else(|| dangling(table, id, "host_id", host_id, "host"))
 }
 
 fn dangling(table: &'static str, id: Id, column: &str, value: Id, other: &str) -> StoreError {
@@ -228,7 +314,7 @@ fn server(row: &Fields<'_>) -> Result<Server, StoreError> {
     })
 }
 
-fn host(row: &Fields<'_>) -> Result<(Id, Host), StoreError> {
+fn host(row: &Fields<'_>) -> Result<Owned, StoreError> {
     let host = Host {
         maintenance: row.truth("maintenance")?,
         name: row.text("name")?,
@@ -238,7 +324,7 @@ fn host(row: &Fields<'_>) -> Result<(Id, Host), StoreError> {
         error_pages: BTreeMap::new(),
         routes: Vec::new(),
     };
-    Ok((row.integer("server_id", 0)?, host))
+    Ok(Owned { server_id: row.integer("server_id", 0)?, host, routes: Vec::new() })
 }
 
 fn alias(row: &Fields<'_>) -> Result<(Id, String), StoreError> {
@@ -327,32 +413,37 @@ impl Fields<'_> {
         StoreError::Row { table: self.table, id: self.id, message }
     }
 
-    /// SQLite keeps whatever type was inserted; here it must be the column's, or NULL.
-    fn value<T: FromSql>(&self, column: &str, kind: &str) -> Result<Option<T>, StoreError> {
-        let index = self.index(column);
-        self.row.get(index).map_err(|_| {
-            let found = self.row.get::<_, Value>(index).map_or_else(|_| "?".into(), |value| text_of(&value));
-            self.fault(format!("{column} is `{found}`, not {kind}"))
-        })
+    fn value(&self, column: &str) -> Result<ValueRef<'_>, StoreError> {
+        let index = self.names.iter().position(|name| *name == column).expect("only what was asked for is read");
+        Ok(self.row.get_ref(1 + index)?)
     }
 
-    fn index(&self, column: &str) -> usize {
-        1 + self.names.iter().position(|name| *name == column).expect("only what was asked for is read")
+    /// SQLite keeps whatever type was inserted; here it must be the column's, or NULL.
+    fn misfit(&self, column: &str, value: ValueRef<'_>, kind: &str) -> StoreError {
+        let found = Value::try_from(value).map_or_else(|_| "?".into(), |value| text_of(&value));
+        self.fault(format!("{column} is `{found}`, not {kind}"))
     }
 
     fn optional(&self, column: &str) -> Result<Option<String>, StoreError> {
-        self.value(column, "a text")
+        let value = self.value(column)?;
+        Option::<String>::column_result(value).map_err(|_| self.misfit(column, value, "a text"))
     }
 
     fn text(&self, column: &str) -> Result<String, StoreError> {
-        match self.row.get_ref(self.index(column))? {
+        match self.value(column)? {
             ValueRef::Integer(number) => Ok(number.to_string()),
-            _ => Ok(self.optional(column)?.unwrap_or_default()),
+            value => Option::<String>::column_result(value)
+                .map(Option::unwrap_or_default)
+                .map_err(|_| self.misfit(column, value, "a text")),
         }
     }
 
     fn integer(&self, column: &str, default: i64) -> Result<i64, StoreError> {
-        Ok(self.value(column, "a number")?.unwrap_or(default))
+        match self.value(column)? {
+            ValueRef::Integer(number) => Ok(number),
+            ValueRef::Null => Ok(default),
+            other => Err(self.misfit(column, other, "a number")),
+        }
     }
 
     fn truth(&self, column: &str) -> Result<bool, StoreError> {
