@@ -66,9 +66,9 @@ pub enum Command {
     /// List the servers
     Servers,
     /// List the hosts of a server, and their routes
-    Hosts(Which),
+    Hosts(Hosts),
     /// List the routes of a server, and their targets
-    Routes(Which),
+    Routes(Hosts),
     /// Tell which host, route and target a URL gets, and why
     Route(Route),
     /// Make a UUID
@@ -145,6 +145,29 @@ pub struct Which {
     /// The server of that UUID
     #[arg(long)]
     pub uuid: Option<String>,
+}
+
+/// Arguments of `hosts` and `routes`: whose they are to be.
+#[derive(Debug, Default, clap::Args)]
+pub struct Hosts {
+    /// Which servers
+    #[command(flatten)]
+    which: Which,
+    /// The server of that name; -host is then the one host of it that is listed
+    #[arg(long, value_name = "NAME", conflicts_with = "name")]
+    server: Option<String>,
+}
+
+impl Hosts {
+    /// Which servers, and which host of theirs if it is only one.
+    pub fn chosen(&self) -> (Which, Option<&str>) {
+        match &self.server {
+            Some(server) => {
+                (Which { name: Some(server.clone()), host: None, ..self.which.clone() }, self.which.host.as_deref())
+            }
+            None => (self.which.clone(), None),
+        }
+    }
 }
 
 /// The reason, for the log.
@@ -249,8 +272,19 @@ pub struct Route {
     #[command(flatten)]
     pub which: Which,
     /// A URL, a path, or the name of a socket route (`@name`, `<name`)
-    #[arg(value_name = "URL")]
-    pub url: String,
+    #[arg(value_name = "URL", required_unless_present = "pattern")]
+    pub url: Option<String>,
+    /// The path of a route that need not be in any configuration, to try it
+    #[arg(
+        long,
+        value_name = "ROUTE",
+        requires = "path",
+        conflicts_with_all = ["url", "every", "name", "host", "uuid"]
+    )]
+    pub pattern: Option<String>,
+    /// The path that is asked for
+    #[arg(id = "path", long = "match", value_name = "PATH", requires = "pattern")]
+    pub path: Option<String>,
 }
 
 /// Arguments of `start`.

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use mongrel2::config::{Server, closest};
+use mongrel2::config::{Host, Server, closest};
 
 use crate::args::Which;
 use crate::error::Error;
@@ -69,6 +69,22 @@ pub fn select(servers: &[Server], which: &Which) -> Result<Vec<usize>, Unclear> 
         1 => Ok(left),
         _ if which.every => Ok(left),
         _ => Err(Unclear::Ambiguous(left.into_iter().map(|index| choice(&servers[index])).collect())),
+    }
+}
+
+/// The hosts of servers, each with its server; only those of that name, if one is given.
+///
+/// # Errors
+/// No server has such a host.
+pub fn hosts<'a>(servers: &'a [Server], name: Option<&str>) -> Result<Vec<(&'a Server, &'a Host)>, Error> {
+    let all = || servers.iter().flat_map(|server| server.hosts.iter().map(move |host| (server, host)));
+    let chosen: Vec<_> = all().filter(|(_, host)| name.is_none_or(|name| host.name == name)).collect();
+    match name {
+        Some(name) if chosen.is_empty() => {
+            let error = Error::cannot("tell which host to show", format!("the server has no host `{name}`"));
+            Err(no_match_hint(error, "host", name, all().map(|(_, host)| host.name.clone()).collect()))
+        }
+        _ => Ok(chosen),
     }
 }
 

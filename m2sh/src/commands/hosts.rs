@@ -2,19 +2,22 @@
 
 use mongrel2::config::{Host, Server};
 
-use crate::args::Which;
+use crate::args;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::select;
 use crate::session::Session;
 use crate::show::Cell;
 
 const COLUMNS: [&str; 7] = ["server", "name", "matching", "maintenance", "routes", "aliases", "error_pages"];
 
-pub(super) fn run(which: &Which, session: &mut Session) -> Result<Exit, Error> {
+pub(super) fn run(args: &args::Hosts, session: &mut Session) -> Result<Exit, Error> {
     // Where routes lead is not shown, and not read: there may be many.
     let servers = session.database()?.outline().map_err(|error| session.cannot("use the database", error))?;
-    let servers = session.choose(servers, which, "show")?;
-    let rows = servers.iter().flat_map(|server| server.hosts.iter().map(|host| row(server, host)));
+    let (which, host) = args.chosen();
+    let servers = session.choose(servers, &which, "show")?;
+    let hosts = select::hosts(&servers, host)?;
+    let rows = hosts.into_iter().map(|(server, host)| row(server, host));
     session.show.table(&COLUMNS, rows)?;
     Ok(Exit::Success)
 }

@@ -1,7 +1,9 @@
 //! `m2sh route`: which server, host, route and target a URL gets, and why.
 //!
 //! The answer comes from the same tables that the server uses, and each route that was tried is told with its
-//! verdict.
+//! verdict.  [`pattern`]: a route alone, without a configuration.
+
+mod pattern;
 
 use mongrel2::config::{Host, Route, Server};
 use mongrel2::route::{Found, Hosts, Routes};
@@ -17,8 +19,11 @@ use crate::show::escape;
 use crate::target;
 
 pub(super) fn run(args: &args::Route, session: &mut Session) -> Result<Exit, Error> {
-    let asked = Asked::parse(&args.url)
-        .map_err(|(fault, hint)| Error::usage(format!("route `{}`", args.url), fault).hint(hint))?;
+    if let (Some(pattern), Some(path)) = (&args.pattern, &args.path) {
+        return pattern::run(pattern, path, session);
+    }
+    let url = args.url.as_deref().unwrap_or_default();
+    let asked = Asked::parse(url).map_err(|(fault, hint)| Error::usage(format!("route `{url}`"), fault).hint(hint))?;
     let servers = session.checked()?.into_config().servers;
     let servers = session.choose(narrow(servers, args, &asked), &args.which, "ask")?;
     let answers: Vec<Answer> = servers.iter().map(|server| answer(server, &asked)).collect();
@@ -108,9 +113,9 @@ impl Answer<'_> {
             format!("server  {} on port {}", title(self.server), self.server.port),
             format!("host    {} ({})", self.host.name, self.because),
         ];
-        lines.extend(
-            self.tried.iter().map(|(route, matches)| format!("tried   {}: {}", route.path, verdict(route, *matches))),
-        );
+        lines.extend(self.tried.iter().map(|(route, matches)| {
+            format!("tried   {}: {}", route.path, verdict(&route.path, route.reversed, *matches))
+        }));
         match &self.outcome {
             Outcome::Maintenance => lines.push("answer  503, the host is in maintenance".into()),
             Outcome::Route(route) => {
@@ -130,7 +135,7 @@ impl Answer<'_> {
 
     fn json(&self) -> Value {
         let tried = self.tried.iter().map(|(route, matches)| {
-            json!({"path": route.path, "reversed": route.reversed, "matches": matches, "verdict": verdict(route, *matches)})
+            json!({"path": route.path, "reversed": route.reversed, "matches": matches, "verdict": verdict(&route.path, route.reversed, *matches)})
         });
         let mut answer = json!({
             "path": self.asked.path,
@@ -152,8 +157,8 @@ impl Answer<'_> {
 }
 
 /// What became of a route that was tried: its fixed part fits always, or it would not have been.
-fn verdict(route: &Route, matches: bool) -> &'static str {
-    match (route.reversed, route.path.contains('('), matches) {
+fn verdict(route: &str, reversed: bool, matches: bool) -> &'static str {
+    match (reversed, route.contains('('), matches) {
         (false, false, _) => "its prefix matches",
         (false, true, true) => "its prefix and its pattern match",
         (false, true, false) => "its prefix matches, its pattern does not",

@@ -2,20 +2,24 @@
 
 use mongrel2::config::{Host, Route, Server};
 
-use crate::args::Which;
+use crate::args;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::select;
 use crate::session::Session;
 use crate::show::{Cell, Form};
 use crate::target;
 
 const COLUMNS: [&str; 6] = ["server", "host", "path", "reversed", "target_type", "target"];
 
-pub(super) fn run(which: &Which, session: &mut Session) -> Result<Exit, Error> {
-    let servers = session.selected_whole(which, "show")?;
-    let hosts = servers.iter().flat_map(|server| server.hosts.iter().map(move |host| (server, host)));
+pub(super) fn run(args: &args::Hosts, session: &mut Session) -> Result<Exit, Error> {
+    let (which, host) = args.chosen();
+    let servers = session.selected_whole(&which, "show")?;
+    let hosts = select::hosts(&servers, host)?;
     let form = session.show.form();
-    let rows = hosts.flat_map(|(server, host)| host.routes.iter().map(move |route| row(server, host, route, form)));
+    let rows = hosts
+        .into_iter()
+        .flat_map(|(server, host)| host.routes.iter().map(move |route| row(server, host, route, form)));
     session.show.table(&COLUMNS, rows)?;
     Ok(Exit::Success)
 }

@@ -50,6 +50,18 @@ fn routes_with_their_targets() {
 }
 
 #[test]
+fn the_one_host_of_a_server_as_scripts_for_the_original_ask_for_it() {
+    let bench = bench();
+    let lines = |words: &str| bench.m2sh(words).prints().lines().count();
+    assert_eq!((lines("hosts -server test"), lines("hosts -server test -host other")), (2, 1));
+    assert_eq!((lines("routes -server test"), lines("routes -server test -host other")), (6, 1));
+    bench.m2sh("routes -server tst").exits(1).complains(&["has the name `tst`", "hint: did you mean `test`?"]);
+    let texts = ["m2sh: cannot tell which host to show: the server has no host `othr`", "did you mean `other`?"];
+    bench.m2sh("routes -server test -host othr").exits(1).complains(&texts);
+    bench.m2sh("routes -server test -name test").exits(2);
+}
+
+#[test]
 fn a_cell_stays_on_its_line() {
     let bench = bench();
     bench.sql("UPDATE server SET name = 'a' || char(9) || 'b' || char(10) || 'c' || char(27)");

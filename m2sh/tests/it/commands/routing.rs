@@ -34,6 +34,24 @@ fn patterns_are_tried_in_turn() {
 }
 
 #[test]
+fn a_route_alone() {
+    let bench = Bench::empty();
+    let told = |words: &str| bench.m2sh(&format!("route {words}")).prints();
+    let usage = |words: &str, text: &str| bench.m2sh(words).exits(2).complains(&[text]);
+    assert_eq!(
+        told("-pattern /a/(\\d+)$ -match /a/7"),
+        "`/a/7` matches `/a/(\\d+)$`: its prefix and its pattern match\n"
+    );
+    assert_eq!(told("-pattern /a/ -match /b"), "`/b` does not match `/a/`: it does not begin with its prefix\n");
+    let json = bench.m2sh("route --pattern @chat --match @chat").json();
+    assert_eq!(json, json!({"route": "@chat", "path": "@chat", "matches": true, "verdict": "its prefix matches"}));
+    usage("route -pattern /( -match /a", "cannot use the route `/(`: its `(` has no `)`");
+    usage("route -pattern /a", "--match");
+    usage("route -pattern /a -match /a /b", "[URL]");
+    usage("route", "URL");
+}
+
+#[test]
 fn nothing_matches() {
     let expected = concat!(
         "tried   /users/(\\d+)$: its prefix matches, its pattern does not\n",
