@@ -525,6 +525,12 @@ pub struct Commit {
     /// What there is to say
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub why: String,
+    /// Where it was done [default: this machine]
+    #[arg(long = "where", value_name = "TEXT", allow_hyphen_values = true)]
+    pub location: Option<String>,
+    /// How it was done [default: by this command]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub how: Option<String>,
 }
 
 /// Arguments of `new`.

@@ -35,6 +35,16 @@ fn entries_say_who_where_how_and_why() {
 }
 
 #[test]
+fn a_note_may_be_about_another_machine() {
+    let bench = Bench::empty();
+    bench.m2sh("init").prints();
+    bench.m2sh("commit -what disk -why broken -where db7 -how screwdriver").prints();
+    let entry = bench.log().remove(1);
+    assert_eq!((entry.location.as_str(), entry.how.as_str()), ("db7", "screwdriver"));
+    assert_eq!(entry.who, bench.log()[0].who);
+}
+
+#[test]
 fn the_user_behind_sudo_is_the_one_who_did_it() {
     let bench = Bench::empty();
     let mut m2sh = bench.m2sh("init");
