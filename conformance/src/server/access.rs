@@ -8,7 +8,7 @@ use mongrel2::wire::tnetstring::{self, Value};
 
 use super::Row;
 use super::subject::Subject;
-use crate::check::{Problem, Verdict, equal, escaped};
+use crate::check::{Problem, Verdict, equal, escaped, same};
 
 pub(super) const ROWS: &[Row] = &[
     ("line", "Each answered request is a line: a tnetstring list of nine values.", line),
@@ -46,8 +46,16 @@ fn check(values: &[Value], wanted: [Value; 7]) -> Verdict {
     let [host, address, method, path, version, status, bytes] = wanted;
     let numbers = values[2..4].iter().all(|value| matches!(value, Value::Integer(_)));
     equal("that port and time are numbers", numbers, true)?;
-    equal("host and address", &values[..2], &[host, address][..])?;
-    equal("method, path, version, status and bytes", &values[4..], &[method, path, version, status, bytes][..])
+    same("host and address", rendered(&values[..2]), rendered(&[host, address]))?;
+    let wanted = rendered(&[method, path, version, status, bytes]);
+    same("method, path, version, status and bytes", rendered(&values[4..]), wanted)
+}
+
+/// Values as the log has them, which people can read.
+fn rendered(values: &[Value]) -> Vec<u8> {
+    let mut text = Vec::new();
+    values.iter().for_each(|value| tnetstring::render(&mut text, value));
+    text
 }
 
 fn line(subject: &Subject) -> Verdict {

@@ -81,7 +81,7 @@ fn the_rules_of_the_room() {
 #[test]
 fn two_pages_and_a_terminal_are_in_the_same_room() {
     let Some(running) = Running::start() else { return };
-    let Some(browser) = Browser::start(&running.deployment.path().join("profile")) else { return };
+    let Some(browser) = Browser::start() else { return };
     meet(running.deployment.address(0), &browser, &example("chat/client.py"));
     assert_eq!(running.handler.stderr(), "");
 }

@@ -105,7 +105,8 @@ fn javascript_answers_a_browser() {
 fn answers_a_browser(handler: Option<Command>) {
     let Some(handler) = handler else { return };
     let running = Running::start(handler);
-    let Some(mut chromium) = testkit::chromium(&running.deployment.path().join("profile")) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let Some(mut chromium) = testkit::chromium(folder.path()) else { return };
     let browser = Process::start(chromium.arg(format!("http://{}/", running.deployment.address(0))));
     let told = ["open: echo", "text: Grüße", "binary: 0 1 254 255", "close: 1000 done clean"];
     let list: String = told.iter().map(|line| format!("<li>{line}</li>")).collect();

@@ -37,7 +37,7 @@ fn every_demo_does_what_it_shows() {
     scatter::store_and_get_back(&url("/files/a%20name"), &place.path(""), 3 * 1024 * 1024);
     too_long_for_a_message(&demo);
     pinned::two_are_not_each_other(address, "/pinned");
-    if let Some(browser) = Browser::start(&folder.join("profile")) {
+    if let Some(browser) = Browser::start() {
         chat::meet(address, &browser, &place.path("examples/chat/client.py"));
         for name in ["ws2http", "ws2http-cgi"] {
             if demo.told_of(name)["lack"].is_null() {

@@ -64,7 +64,7 @@ fn what_needs_nothing_runs_where_no_package_can_be_had() {
 fn the_page_shows_what_another_m2sh_knows() {
     let Some(mut place) = Place::with_python() else { return };
     let demo = place.start();
-    let Some(browser) = Browser::start(&place.folder.path().join("profile")) else { return };
+    let Some(browser) = Browser::start() else { return };
     let url = format!("http://{}/", place.address);
     let sees = |part: &str| {
         assert!(Process::start(browser.driver("tests/it/demo/other.py").args([&url, part])).wait().success());

@@ -139,7 +139,7 @@ fn two_pages_are_in_the_room_of_the_shell() {
 
 fn two_pages(kind: Kind) {
     let Some(room) = Room::start(kind) else { return };
-    let Some(browser) = Browser::start(&room.deployment.path().join("profile")) else { return };
+    let Some(browser) = Browser::start() else { return };
     meet(&browser, &format!("http://{}{}", room.deployment.address(0), kind.page));
     let log = room.bridge.as_ref().expect("it runs").stderr();
     assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
