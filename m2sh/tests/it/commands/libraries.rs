@@ -9,7 +9,7 @@ use testkit::Process;
 use super::bench::Bench;
 
 /// For a machine that has much to do.
-const PATIENT: &str = "conformance handler -patience 30";
+const PATIENT: &str = "conformance handler -patience 120";
 
 #[test]
 fn our_own_library_passes() {
