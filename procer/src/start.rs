@@ -90,9 +90,10 @@ fn claim(path: &Path, held: impl FnOnce(i32) -> Error) -> Result<Claim, Error> {
 fn supervise(ready: Ready) -> Result<(), Error> {
     let Ready { mut supervisor, lock, pid_file } = ready;
     let outcome = supervisor.run();
-    pid_file.remove();
     lock.remove();
-    // Whoever waits for the end of the socket may start another procer then.
+    // Whoever waits for the end of this file may start another procer then.
+    pid_file.remove();
+    // So may whoever waits for the end of the socket.
     drop(supervisor);
     outcome.map_err(|error| Error::cannot("supervise any more", error))
 }

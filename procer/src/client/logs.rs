@@ -125,7 +125,12 @@ impl Position {
             None => files.last(),
         };
         let Some(path) = next else { return Ok(None) };
-        let file = File::open(path)?;
+        let file = match File::open(path) {
+            Ok(file) => file,
+            // It is just being put aside, which is news again.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
         self.inode = file.metadata()?.ino();
         Ok(Some(file))
     }

@@ -24,13 +24,15 @@ impl Supervisor {
         {
             return self.step(id, Event::Found(process));
         }
+        let path = self.units.get(&id).and_then(|unit| unit.profile.pid_file.as_deref());
+        let written = path.and_then(pidfile::written);
         match self.spawn_run(id) {
             Ok(child) => {
                 let process = child.process;
                 let group = Some(process.pid);
                 if let Some(unit) = self.units.get_mut(&id) {
                     (unit.group, unit.run) = (group, group);
-                    unit.tried = Some(process::started(process));
+                    unit.tried = Some(written);
                 }
                 let held = self.hold(id, process);
                 debug_assert!(held, "a child that waits at its gate is there");
@@ -144,7 +146,9 @@ impl Supervisor {
         let Some(path) = unit.profile.pid_file.as_deref() else { return };
         let process = match pidfile::look(path, unit.uid()) {
             Ok(process) => process,
-            Err(Disbelief::Dead(_)) if run.is_none() && unit.tried.is_some() && pidfile::written(path) > unit.tried => {
+            Err(Disbelief::Dead(_))
+                if run.is_none() && unit.tried.is_some_and(|before| pidfile::written(path) != before) =>
+            {
                 let left = unit.group.is_some_and(process::has_members);
                 return self.step(id, Event::Ended { how: How::Unknown, left });
             }

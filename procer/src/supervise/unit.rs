@@ -23,8 +23,8 @@ pub(super) struct Unit {
     pub(super) group: Option<i32>,
     /// The process of the last `run`, which has led a group.
     pub(super) run: Option<i32>,
-    /// When that was started, as a time since 1970.
-    pub(super) tried: Option<Duration>,
+    /// When the PID file had been written, if there was one, before that was started; nothing if none was.
+    pub(super) tried: Option<Option<Duration>>,
     pub(super) output: Option<Output>,
     pub(super) checker: Option<Checker>,
     pub(super) notify: Option<UnixDatagram>,

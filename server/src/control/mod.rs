@@ -27,14 +27,14 @@ pub(crate) struct Control {
 struct Open {
     spec: String,
     // Removed before the socket is closed, so that it can't be another server's by then.
-    _file: Option<SocketFile>,
+    file: Option<SocketFile>,
     socket: Pollable,
 }
 
 impl Open {
     fn new(port: Port) -> std::io::Result<Self> {
         let Port { spec, file, socket } = port;
-        Ok(Self { spec, _file: file, socket: Pollable::new(socket)? })
+        Ok(Self { spec, file, socket: Pollable::new(socket)? })
     }
 }
 
@@ -98,6 +98,13 @@ impl Control {
         if let Some(next) = self.next.take() {
             tracing::info!("the control port is now {}", next.spec);
             self.open = Some(next);
+        }
+    }
+
+    /// Takes the socket's file away, so that nobody else comes; who is there gets answers.
+    pub(crate) fn conceal(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.file = None;
         }
     }
 

@@ -19,6 +19,9 @@ impl Running {
             Ok(command) => self.execute(command).await,
             Err(failure) => Err(failure.clone()),
         };
+        if matches!(command, Ok(Command::ControlStop)) {
+            self.control.conceal();
+        }
         self.control.reply(&render_answer(language, command.as_ref().ok(), &answer));
         match command {
             Ok(Command::Stop) => Some(End::Drained),

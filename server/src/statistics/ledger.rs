@@ -23,7 +23,7 @@ use super::places::Places;
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// How long the last values may take when the server ends.
-const LAST: Duration = Duration::from_secs(1);
+const LAST: Duration = Duration::from_secs(5);
 
 /// For how many configurations values are kept that can't be written.
 const KEPT: usize = 16;

@@ -129,7 +129,8 @@ async fn keep(stderr: ChildStderr) -> VecDeque<String> {
 }
 
 async fn accepts(address: SocketAddr) -> bool {
-    TcpStream::connect(address).await.is_ok()
+    // Where so many wait that no more can, somebody listens too.
+    timeout(PATIENCE, TcpStream::connect(address)).await.map_or(true, |connected| connected.is_ok())
 }
 
 /// Whether the server is there to stay: before it listens, it tries for a moment whether it could.
