@@ -194,7 +194,7 @@ fn a_handler_that_hangs_fails_from_there_on() {
         if is_stuck { Ok(()) } else { answer(connection, request) }
     });
     let _own = own.unwrap();
-    let subject = Subject::connect(server, Box::new(|| None), within(PATIENCE), PATIENCE / 10).unwrap();
+    let subject = Subject::connect(server, Box::new(|| None), within(PATIENCE), PATIENCE / 3).unwrap();
     let report = run(&notices::cases(), subject);
     assert!(report.rows.iter().all(|row| row.outcome.why().ends_with("no reply comes")), "{report:#?}");
 }

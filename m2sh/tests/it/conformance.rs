@@ -176,7 +176,7 @@ fn a_program_that_is_no_server() {
         assert_eq!(output.status.code(), Some(1));
         assert!(stderr(&output).contains(cause), "{}", stderr(&output));
     }
-    let output = run(&["-program", "sleep", "-patience", "1"]);
+    let output = run(&["-program", "sleep", "-patience", "60"]);
     assert!(stderr(&output).contains("has ended"), "`sleep config.sqlite` is wrong: {}", stderr(&output));
 }
 

@@ -151,7 +151,7 @@ fn a_service_may_put_another_process_in_its_place() {
 #[test]
 fn a_run_that_makes_no_pid_file_is_told() {
     let stage = Stage::new();
-    stage.service("chat", "true", &[("pid_file", "chat.pid"), ("start_timeout", "100ms")]);
+    stage.service("chat", "true", &[("pid_file", "chat.pid"), ("start_timeout", "3s")]);
     stage.service("hangs", "sleep 1000000", &[("pid_file", "chat.pid"), ("start_timeout", "100ms")]);
     stage.start();
     stage.wait_state("chat", "failed");

@@ -29,6 +29,8 @@ fn what_it_says_is_in_its_log_with_the_time() {
     let text = stage.read("web/log/current");
     let words: Vec<_> = text.lines().map(|line| line.split_once("Z ").unwrap().1).collect();
     assert_eq!(words, ["to stdout", "to stderr"]);
+    let name = format!("/proc/{}/comm", stage.pid("web"));
+    wait::until("it to have said all", || (fs::read_to_string(&name).ok()? == "sleep\n").then_some(()));
     stage.told("stop web");
     stage.wait_text("web/log/current", "Z no end\n");
     assert_eq!(stage.told("logs web -n 1").split_once("Z ").unwrap().1, "no end\n");
@@ -125,6 +127,7 @@ fn a_killed_procer_is_taken_over_from() {
     // It is nobody's child now, and its end is noticed all the same.
     send_group(pid, rustix::process::Signal::KILL);
     stage.wait_other("web", pid);
+    stage.wait_processes("web", 2);
     stage.kill_procer();
     let pid = stage.processes("web");
     pid.into_iter().for_each(kill);

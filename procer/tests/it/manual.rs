@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use testkit::http::Client;
+use testkit::http::{Client, status_soon};
 use testkit::{free_address, program, wait};
 
 use crate::stage::{is_root, kill, lives, number, procer};
@@ -83,7 +83,8 @@ fn handler(name: &str, command: &str, addresses: &[SocketAddr; 3], deployment: &
 /// What the server answers; while it is started again nobody does.
 fn answer(address: SocketAddr, path: &str) -> String {
     wait::until(&format!("an answer to {path}"), || {
-        std::net::TcpStream::connect(address).ok()?;
+        // Before the server listens, it tries for a moment whether it could.
+        status_soon(address, &format!("GET {path}")).filter(|status| *status == 200)?;
         let mut client = Client::connect(address);
         client.request(&format!("GET {path}"), "");
         let answer = client.answer();

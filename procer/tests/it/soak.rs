@@ -65,8 +65,8 @@ fn a_soak_of_kills() {
     for name in &names {
         let wanted = if name.starts_with("kids") { 2 } else { 1 };
         // Once each: what was there too much is found by looking for a while.
-        wait::until(&format!("`{name}` to run once"), || (stage.processes(name).len() == wanted).then_some(()));
-        assert_eq!(stage.state(name), "ready");
+        let is_well = || stage.state(name) == "ready" && stage.processes(name).len() == wanted;
+        wait::until(&format!("`{name}` to run once"), || is_well().then_some(()));
         assert!(stage.processes(name).contains(&stage.pid(name)), "{name}");
     }
     let all = stage.processes("").len();

@@ -108,7 +108,7 @@ fn what_is_no_extended_reply_is_skipped() {
 
 #[test]
 fn a_long_poll_lives_as_long_as_its_handler_says() {
-    let limits = [("limits.min_ping", "2"), ("limits.tick_timer", "1"), ("limits.kill_limit", "1")];
+    let limits = [("limits.min_ping", "10"), ("limits.tick_timer", "1"), ("limits.kill_limit", "1")];
     let (running, peer) = start(handler("one"), &limits);
     let (mut kept, kept_id) = asked(&running, &peer);
     let (mut left, left_id) = asked(&running, &peer);

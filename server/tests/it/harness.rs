@@ -347,7 +347,8 @@ impl Client {
 
     /// Closes the sending half.
     pub(crate) fn finish(&mut self) {
-        self.stream.shutdown(std::net::Shutdown::Write).unwrap();
+        // The server may have closed it.
+        let _ = self.stream.shutdown(std::net::Shutdown::Write);
     }
 
     /// Reads a head, up to the empty line behind it.

@@ -37,7 +37,8 @@ fn outcome(running: &Running, request: &[u8], expected: Then) -> Then {
 
 fn outcome_in_pieces(running: &Running, request: &[u8], pieces: &[&[u8]]) -> Then {
     let mut client = running.connect();
-    pieces.iter().for_each(|piece| client.send(piece));
+    // A server that was asked to close may have done so before all has come.
+    let _ = pieces.iter().all(|piece| client.try_send(piece));
     client.finish();
     let Some(answer) = client.try_answer(request.starts_with(b"HEAD ")) else {
         return Silent;

@@ -59,7 +59,7 @@ fn slow_readers_end() {
 
 #[test]
 fn the_silent_end_after_min_ping_and_others_do_not() {
-    let running = start(&[("limits.min_ping", "2")]);
+    let running = start(&[("limits.min_ping", "10")]);
     let mut silent = running.connect();
     silent.send(get("/"));
     silent.answer();

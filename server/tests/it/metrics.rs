@@ -15,9 +15,12 @@ use crate::harness::{Answer, Client, Peer, Running, Site, free_address, get, han
 type Samples = BTreeMap<String, f64>;
 
 fn ask(address: SocketAddr, request: &str) -> Answer {
-    let mut client = Client::connect(address);
-    client.send(request);
-    client.try_answer(request.starts_with("HEAD")).unwrap()
+    // Who takes too long to ask is let go.
+    wait::until("an answer", || {
+        let mut client = Client::connect(address);
+        client.try_send(request);
+        client.try_answer(request.starts_with("HEAD"))
+    })
 }
 
 fn samples(address: SocketAddr) -> Samples {

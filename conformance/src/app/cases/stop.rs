@@ -43,7 +43,7 @@ pub(super) fn cases() -> Vec<Case<Host>> {
         stopping("never", "What never ends is cut, and doesn't look whole.", true, |run| {
             let (mut client, _) = run.begin(&format!("GET {} HTTP/1.1", run.path("/late/never")))?;
             run.hears("never")?;
-            stop(run)?;
+            run.host.life()?.stop()?;
             let (rest, _) = client.rest()?;
             holds(!rest.ends_with(b"0\r\n\r\n"), || "the answer looks whole".to_owned())
         }),

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Read as _;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::Stdio;
 
 use serde_json::json;
@@ -11,7 +11,7 @@ use testkit::{Process, wait};
 use super::bench::{Bench, M2sh, server};
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    testkit::free_address().port()
 }
 
 /// A running server named `a` with the UUID `1`, which ends with its test.

@@ -11,7 +11,7 @@ use testkit::{Process, wait};
 use super::bench::{Bench, server};
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    testkit::free_address().port()
 }
 
 /// A running server, which ends with its test.

@@ -1,6 +1,5 @@
 //! Secrets: a script names them, the server gets them, and nothing that is kept or printed has them.
 
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
@@ -68,7 +67,7 @@ fn the_server_would_get_them() {
 #[test]
 fn the_server_gets_them_and_another_value_with_a_reload() {
     let bench = bench();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = testkit::free_address().port();
     let script = SCRIPT.replace("port: 6767", &format!("port: {port}, bind_addr: \"127.0.0.1\""));
     bench.script("config.rhai", &script.replace("]);\n", "], #{settings: #{\"server.daemonize\": 0}});\n"));
     with(bench.m2sh("load"), "hunter2", "sesame").prints();

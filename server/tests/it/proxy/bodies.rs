@@ -3,6 +3,7 @@
 use mongrel2::config::Proxy;
 
 use super::{OK, Upstream, start};
+use crate::harness::Client;
 
 #[test]
 fn both_framings_go_on_as_they_come() {
@@ -43,6 +44,16 @@ fn a_large_body_arrives_as_it_was() {
     });
     assert_eq!(client.answer().text(), "ok");
     assert!(running.memory() < before + 8_000_000, "it is never held whole");
+}
+
+/// The head of the answer; before an upstream that is slow to speak, the server has told the client to go on.
+fn final_head(client: &mut Client) -> String {
+    loop {
+        let head = client.head();
+        if !head.starts_with("HTTP/1.1 100 ") {
+            return head;
+        }
+    }
 }
 
 #[test]
@@ -109,7 +120,7 @@ fn a_client_that_still_sends_gets_its_early_answer() {
         let mut link = upstream.accept();
         link.head();
         link.send("HTTP/1.1 401 Who\r\nContent-Length: 2\r\n\r\nno");
-        assert_eq!(client.head().split(' ').nth(1), Some("401"));
+        assert_eq!(final_head(&mut client).split(' ').nth(1), Some("401"));
         // It has not looked yet.
         (0..10).for_each(|_| client.send(vec![b'x'; 100_000]));
         assert_eq!(client.rest(), b"no", "{expects}");
@@ -125,7 +136,7 @@ fn nothing_is_said_of_the_body_within_an_answer() {
     let mut link = upstream.accept();
     link.head();
     link.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello");
-    client.head();
+    final_head(&mut client);
     // It stops there, for longer than an upstream may take to say that it wants the body.
     assert_eq!(client.rest(), b"hello");
 }

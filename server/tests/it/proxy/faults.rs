@@ -159,7 +159,7 @@ fn the_page_of_the_host_is_the_page_of_502() {
 #[test]
 fn an_upstream_that_says_nothing_is_504() {
     let upstream = Upstream::start();
-    let running = start(Proxy { first_byte_timeout: 1, ..upstream.proxy() });
+    let running = start(Proxy { first_byte_timeout: 5, ..upstream.proxy() });
     let mut client = running.connect();
     client.send(get("/"));
     let mut link = upstream.accept();
@@ -173,7 +173,7 @@ fn an_upstream_that_says_nothing_is_504() {
 #[test]
 fn an_upstream_is_not_to_blame_for_how_long_its_client_takes() {
     let upstream = Upstream::start();
-    let running = start(Proxy { first_byte_timeout: 1, idle_timeout: 1, ..upstream.proxy() });
+    let running = start(Proxy { first_byte_timeout: 5, idle_timeout: 5, ..upstream.proxy() });
     let ask = |request: &str| {
         let mut client = running.connect();
         client.send(request);

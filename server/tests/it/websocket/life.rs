@@ -49,7 +49,7 @@ fn a_client_that_gets_no_answer_may_leave() {
 
 #[test]
 fn the_silent_are_told_that_they_are_dropped_and_others_stay() {
-    let limits = [("limits.min_ping", "1"), ("limits.tick_timer", "1"), ("limits.kill_limit", "1")];
+    let limits = [("limits.min_ping", "10"), ("limits.tick_timer", "1"), ("limits.kill_limit", "1")];
     let (running, peer) = start_with(&limits);
     let (mut talking, talking_id) = open(&running, &peer, "/ws");
     let (mut kept, kept_id) = open(&running, &peer, "/ws");

@@ -181,13 +181,15 @@ fn answers_are_kept_until_they_expire() {
         assert!(until >= before + Duration::from_secs(least), "{name}");
         assert!(until <= Instant::now() + Duration::from_secs(most), "{name}");
     }
-    let again = resolve(&names.clone(), "both.example").unwrap();
-    assert_eq!(again.addresses.len(), 3);
-    assert_eq!(dns.asked("both.example.", RecordType::A), 1);
-    wait::until("another question", || {
-        resolve(&names, "brief.example.").unwrap();
-        (dns.asked("brief.example.", RecordType::A) == 2).then_some(())
-    });
+    assert_eq!(resolve(&names, "both.example").unwrap().addresses.len(), 3);
+    // A question may be repeated, and come late.
+    let is_asked_anew = |name: &str| {
+        let before = dns.asked(name, RecordType::A);
+        resolve(&names.clone(), name).unwrap();
+        dns.asked(name, RecordType::A) > before
+    };
+    wait::until("an answer that is kept", || (!is_asked_anew("both.example.")).then_some(()));
+    wait::until("another question", || is_asked_anew("brief.example.").then_some(()));
 }
 
 #[test]
